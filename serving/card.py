@@ -1,0 +1,93 @@
+"""What a folder in models/ says of itself: card.json."""
+
+import json
+import re
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, get_args
+
+from serving.reading import ReadingKind
+
+SHA256 = re.compile("[0-9a-f]{64}")
+
+CONTRACT = 1
+"""The version of the agreement between training and serving; a card of another version is refused."""
+
+
+class CardInvalid(Exception):
+    """A card cannot be used; the message names the file and what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A model's description. Every value is measured or taken from the recipe, none typed by hand."""
+
+    contract: int
+    name: str
+    lab: str
+    dataset: dict[str, str]
+    """name, and sha256 over its files."""
+    reading: ReadingKind
+    classes: list[str]
+    """The names of the outputs, in order."""
+    parameters: int
+    flops: int
+    """2 x multiply-adds, per picture."""
+    recipe: str
+    seed: int
+    validation: dict[str, Any]
+    """accuracy (a fraction), interval (95 % Wilson), mean and sd over the seeds run, the lab's own figure."""
+    test: dict[str, Any]
+    """As validation, on the official test split, which no choice has seen."""
+    ece: dict[str, float]
+    """Expected calibration error on the test split, before and after the temperature."""
+    temperature: float
+    hardware: str
+    versions: dict[str, str]
+    commit: str
+    onnx_sha256: str
+    """Of the model.onnx that the proof is about; serving refuses any other."""
+    proof: dict[str, Any]
+    """Per format: runtime version, batches, pictures, largest error in eps, differing answers."""
+
+    def essence(self) -> dict[str, str]:
+        """What also stands in the ONNX file's own metadata, so that a file found alone can be identified."""
+        keys = ("contract", "name", "lab", "dataset", "reading", "classes", "recipe", "seed", "temperature", "commit")
+        return {key: json.dumps(getattr(self, key)) for key in keys}
+
+    def to_json(self) -> str:
+        """The text of card.json."""
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+
+def read_card(path: Path) -> Card:
+    """Read a card.json. Raises CardInvalid where it is missing, damaged, incomplete or of another contract."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CardInvalid(f"{path} is missing") from error
+    except (OSError, ValueError) as error:
+        raise CardInvalid(f"{path} cannot be read as JSON") from error
+    if not isinstance(values, dict):
+        raise CardInvalid(f"{path} is not a JSON object")
+    if values.get("contract") != CONTRACT:
+        raise CardInvalid(f"{path} has contract {values.get('contract')!r}; this version reads contract {CONTRACT}")
+    expected = {field.name for field in fields(Card)}
+    if values.keys() != expected:
+        missing, unknown = sorted(expected - values.keys()), sorted(values.keys() - expected)
+        raise CardInvalid(f"{path} lacks {missing or 'nothing'} and has unknown keys {unknown or 'none'}")
+    card = Card(**values)
+    _check(card, path)
+    return card
+
+
+def _check(card: Card, path: Path) -> None:
+    """What serving relies on; the rest is shown, not computed with."""
+    if card.name != path.parent.name:
+        raise CardInvalid(f"{path} names its model {card.name!r}, but its folder is {path.parent.name!r}")
+    if card.reading not in get_args(ReadingKind):
+        raise CardInvalid(f"{path} has an unknown reading {card.reading!r}")
+    if not (isinstance(card.classes, list) and card.classes and all(isinstance(name, str) for name in card.classes)):
+        raise CardInvalid(f"{path} has no list of class names")
+    if not (isinstance(card.onnx_sha256, str) and SHA256.fullmatch(card.onnx_sha256)):
+        raise CardInvalid(f"{path} has no sha256 of its model.onnx")

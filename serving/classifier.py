@@ -1,0 +1,50 @@
+"""The pipeline: files in, outcomes out, same length, same order."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from serving.catalogue import Model
+from serving.outcome import Blank, Outcome, Prediction, Rejection
+from serving.reading import ImageRejected, Limits, Reading, ReadingKind, read
+from serving.runtime import Pictures, Rows
+
+Read = Reading | Rejection
+"""One file's half-way state: a picture to classify, or why there is none."""
+
+
+def read_all(files: Iterable[bytes], kind: ReadingKind, limits: Limits) -> list[Read]:
+    """Read each file. A refused one becomes a value in its own place and never concerns its neighbours."""
+    return [_read_one(data, kind, limits) for data in files]
+
+
+def _read_one(data: bytes, kind: ReadingKind, limits: Limits) -> Read:
+    try:
+        return read(data, kind, limits)
+    except ImageRejected as rejected:
+        return Rejection(rejected.reason)
+
+
+def pictures_of(read_files: Sequence[Read]) -> Pictures:
+    """The pictures that need the network, (N, 28, 28) uint8; N may be 0."""
+    pictures = [one.picture for one in read_files if isinstance(one, Reading) and not one.is_blank]
+    return np.stack(pictures) if pictures else np.empty((0, 28, 28), np.uint8)
+
+
+def outcomes_of(read_files: Sequence[Read], rows: Rows) -> list[Outcome]:
+    """One outcome per file. rows: (N, 10), the probabilities of `pictures_of(read_files)`, in order."""
+    remaining = iter(rows)
+    return [_outcome(one, lambda: next(remaining)) for one in read_files]
+
+
+def _outcome(one: Read, next_row: Callable[[], Rows]) -> Outcome:
+    if isinstance(one, Rejection):
+        return one
+    return Blank(one.picture) if one.is_blank else Prediction(next_row(), one.picture)
+
+
+def classify(files: Sequence[bytes], model: Model, limits: Limits) -> list[Outcome]:
+    """Classify each file: one outcome per file, in order, whichever files it comes with."""
+    read_files = read_all(files, model.card.reading, limits)
+    pictures = pictures_of(read_files)
+    return outcomes_of(read_files, model.session.probabilities(pictures) if len(pictures) else np.empty((0, 10), np.float32))

@@ -1,0 +1,73 @@
+"""Files to rows: the run over a folder, in batches that are never held longer than it takes to write them."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from serving.catalogue import Model
+from serving.classifier import classify
+from serving.outcome import Outcome, Rejection, answer
+from serving.reading import Limits, Reason
+
+BATCH = 64
+
+STATUSES = ("digit", "unsure", "not_a_digit", "blank", "rejected")
+
+
+class Account:
+    """How many files were found, and what became of each."""
+
+    def __init__(self) -> None:
+        self.found = 0
+        self._counts: Counter[str] = Counter()
+
+    def add(self, status: str) -> None:
+        """Count one file's row."""
+        self._counts[status] += 1
+
+    def __getitem__(self, status: str) -> int:
+        return self._counts[status]
+
+    def __str__(self) -> str:
+        """The accounting line. Every file that was found has exactly one row."""
+        assert self.found == sum(self._counts[status] for status in STATUSES) == self._counts.total()
+        return f"{self.found:,} found = " + " + ".join(f"{self._counts[status]:,} {status}" for status in STATUSES)
+
+
+def predict(
+    files: Iterable[Path], model: Model, limits: Limits, write: Callable[[dict[str, Any]], object], account: Account
+) -> Iterator[int]:
+    """Write one row per file, in their order, and yield the size of each batch as it is written."""
+    for batch in _batches(files):
+        account.found += len(batch)
+        for path, outcome in zip(batch, _classify(batch, model, limits), strict=True):
+            row = answer(outcome, str(path), model.identity, model.card)
+            write(row)
+            account.add(row["status"])
+        yield len(batch)
+
+
+def _batches(files: Iterable[Path]) -> Iterator[list[Path]]:
+    remaining = iter(files)
+    while batch := list(islice(remaining, BATCH)):
+        yield batch
+
+
+def _classify(paths: list[Path], model: Model, limits: Limits) -> Iterator[Outcome]:
+    contents = [_contents(path, limits) for path in paths]
+    outcomes = iter(classify([data for data in contents if isinstance(data, bytes)], model, limits))
+    return (next(outcomes) if isinstance(data, bytes) else data for data in contents)
+
+
+def _contents(path: Path, limits: Limits) -> bytes | Rejection:
+    """A file's bytes, or why it has none: a file that is too long is not read at all."""
+    try:
+        if not path.is_file():
+            return Rejection(Reason.UNREADABLE)
+        if path.stat().st_size > limits.max_bytes:
+            return Rejection(Reason.TOO_MANY_BYTES)
+        return path.read_bytes()
+    except OSError:
+        return Rejection(Reason.UNREADABLE)

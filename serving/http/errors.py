@@ -1,0 +1,82 @@
+"""What a request as a whole can be answered instead of predictions: one object, in our own words."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class HttpError(Exception):
+    """A request that gets no predictions. `code` is for programs, `message` for people."""
+
+    status: int
+    code: str
+    message: str
+    headers: tuple[tuple[str, str], ...] = field(default=())
+
+    def body(self) -> dict[str, dict[str, str]]:
+        """The one form of an error's body."""
+        return {"error": {"code": self.code, "message": self.message}}
+
+
+CLOSE = (("connection", "close"),)
+"""With an answer that is given before the request's body was read."""
+
+
+def not_found(path: str) -> HttpError:
+    """No such route."""
+    return HttpError(404, "not_found", f"There is nothing at {path}. Pictures go to POST /predict.")
+
+
+def method_not_allowed(allowed: str) -> HttpError:
+    """The route exists for another method."""
+    return HttpError(405, "method_not_allowed", f"This path takes {allowed}.", (("allow", allowed),))
+
+
+def unknown_model(message: str) -> HttpError:
+    """The model that was asked for is not in the catalogue."""
+    return HttpError(404, "unknown_model", message)
+
+
+def bad_parameter(message: str) -> HttpError:
+    """A query parameter that is unknown, or has a value that cannot be used."""
+    return HttpError(400, "bad_parameter", message)
+
+
+def no_picture() -> HttpError:
+    """A well-formed request without a picture in it."""
+    return HttpError(400, "no_picture", "The request holds no picture. Send files as multipart/form-data, or one raw body.")
+
+
+def malformed(what: str) -> HttpError:
+    """A body that is not what its content type says."""
+    return HttpError(400, "malformed_multipart", f"The multipart body is malformed: {what}.")
+
+
+def too_many_bytes(limit: int) -> HttpError:
+    """The request as a whole is too long."""
+    return HttpError(413, "too_many_bytes", f"A request may have {limit:,} bytes at most.", CLOSE)
+
+
+def too_many_files(limit: int) -> HttpError:
+    """More files than one request may have."""
+    return HttpError(413, "too_many_files", f"A request may have {limit} files at most.")
+
+
+def unsupported_media_type() -> HttpError:
+    """A body that is neither multipart nor a picture."""
+    return HttpError(
+        415,
+        "unsupported_media_type",
+        "Send multipart/form-data with one or more files, or one picture as the body with the content type image/* or "
+        "application/octet-stream.",
+        CLOSE,
+    )
+
+
+def overloaded() -> HttpError:
+    """More pictures wait than may wait."""
+    return HttpError(503, "overloaded", "Too many pictures are waiting. Try again in a second.", (("retry-after", "1"),))
+
+
+def internal() -> HttpError:
+    """Our own bug; the log has the rest."""
+    return HttpError(500, "internal", "Something went wrong here. It was logged.")

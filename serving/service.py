@@ -1,0 +1,56 @@
+"""What BentoML is told: it starts, configures, observes and packages the service. The only import of bentoml."""
+
+import logging
+import socket
+import warnings
+from typing import Any
+
+import bentoml
+import cv2
+
+from serving import settings
+from serving.catalogue import load_catalogue
+from serving.http.api import Api, Asgi
+
+log = logging.getLogger("digits")
+
+_SETTINGS = settings.from_environment()
+
+
+class Front(bentoml.Service[Any]):  # type: ignore[misc]  # bentoml resolves the name at run time
+    """A service whose application answers before BentoML's own: through the public `service_class=`, no hop between."""
+
+    def to_asgi(self, is_main: bool = True) -> Asgi:  # noqa: FBT001, FBT002  BentoML's signature
+        """The application of one worker process, its models loaded and warm. Raises ModelRefused."""
+        cv2.setNumThreads(1)  # workers share the cores; OpenCV's own threads would only wait for each other
+        warnings.filterwarnings("ignore", module="PIL")  # of damaged metadata, at a client's will
+        catalogue = load_catalogue(_SETTINGS.models)
+        for reason in catalogue.refused.values():
+            log.warning("A model is not served: %s", reason)
+        return Api(super().to_asgi(is_main), catalogue, _SETTINGS)
+
+
+@bentoml.service(
+    name="digits",
+    service_class=Front,
+    workers=_SETTINGS.workers,
+    traffic={"timeout": 60},
+    tracing={"excluded_urls": ".*"},
+)
+class Digits:
+    """Nothing is declared here: the routes are serving.http.api's."""
+
+
+class CannotListen(Exception):
+    """The address cannot be listened on; the message says why."""
+
+
+def serve(host: str, port: int) -> None:
+    """Listen until SIGTERM or Ctrl-C. Requests in flight are finished. Raises CannotListen."""
+    try:  # BentoML's supervisor would try for ever, and say so in a traceback each time
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        raise CannotListen(f"{host}:{port} cannot be listened on: {error.strerror or error}") from error
+    Digits.serve_http(host=host, port=port)  # type: ignore[attr-defined]

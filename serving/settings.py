@@ -1,0 +1,80 @@
+"""The environment and the options of a command, as one frozen value."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from serving.reading import Limits
+
+DEFAULT_MODEL = "convnet"
+"""Answers where nobody names a model."""
+
+PREFIX = "DIGITS_"
+
+
+class SettingInvalid(Exception):
+    """A setting has a value that cannot be used; the message names the variable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a service may use. Every field but the folder can be set by an environment variable named after it."""
+
+    models: Path
+    """The folder of models."""
+    model: str = DEFAULT_MODEL
+    """DIGITS_MODEL: the model that answers where a request names none."""
+    workers: int = 1
+    """DIGITS_WORKERS: processes, each with every model loaded."""
+    max_body_bytes: int = 64 * 2**20
+    """DIGITS_MAX_BODY_BYTES: of one request."""
+    max_files: int = 256
+    """DIGITS_MAX_FILES: in one request."""
+    max_waiting: int = 4096
+    """DIGITS_MAX_WAITING: pictures that one worker takes on before it answers 503."""
+    max_batch: int = 64
+    """DIGITS_MAX_BATCH: pictures that one call of a model takes."""
+    limits: Limits = field(default_factory=Limits)
+    """DIGITS_MAX_PICTURE_BYTES, DIGITS_MAX_PICTURE_PIXELS: of one picture."""
+
+
+def find_models(option: Path | None = None, environment: Mapping[str, str] = os.environ) -> Path:
+    """Where models are: the option, else DIGITS_MODELS, else ./models, else the copy that came with the package."""
+    if option is not None:
+        return option
+    if named := environment.get(PREFIX + "MODELS"):
+        return Path(named)
+    here = Path("models")
+    if here.is_dir():
+        return here
+    package = Path(__file__).parent
+    packed = package / "packed_models"
+    return packed if packed.is_dir() else package.parent / "models"  # the second: a clone or a bento, not a wheel
+
+
+def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of a service. Raises SettingInvalid."""
+
+    def positive(name: str, default: int) -> int:
+        text = environment.get(PREFIX + name, "")
+        if not text:
+            return default
+        if not text.isdecimal() or int(text) < 1:
+            raise SettingInvalid(f"{PREFIX}{name} must be a whole number from 1, not {text!r}")
+        return int(text)
+
+    plain = Settings(models=find_models(environment=environment))
+    return Settings(
+        models=plain.models,
+        model=environment.get(PREFIX + "MODEL") or plain.model,
+        workers=positive("WORKERS", plain.workers),
+        max_body_bytes=positive("MAX_BODY_BYTES", plain.max_body_bytes),
+        max_files=positive("MAX_FILES", plain.max_files),
+        max_waiting=positive("MAX_WAITING", plain.max_waiting),
+        max_batch=positive("MAX_BATCH", plain.max_batch),
+        limits=Limits(
+            max_bytes=positive("MAX_PICTURE_BYTES", plain.limits.max_bytes),
+            max_pixels=positive("MAX_PICTURE_PIXELS", plain.limits.max_pixels),
+        ),
+    )

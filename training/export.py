@@ -1,0 +1,172 @@
+"""Weights to files: model.onnx, model.ts, reference.npz, card.json. Nothing is written that is not proved."""
+
+import copy
+import hashlib
+import json
+import math
+import shutil
+import statistics
+import tempfile
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from serving.card import CONTRACT, Card
+from serving.runtime import INPUT, PROBABILITIES, SCORES, Pictures
+from training import data, prove, runs
+from training.evaluate import Accuracy
+from training.model import Model, flops, parameters
+from training.recipes import RECIPES, Recipe
+
+OPSET = 20
+MAX_BATCH = 65_536
+
+FASHION_CLASSES = [
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+]  # fmt: skip
+CLASSES: dict[data.DatasetName, list[str]] = {
+    "MNIST": [str(digit) for digit in range(10)],
+    "FashionMNIST": FASHION_CLASSES,
+}
+
+
+def export(name: str, runs_folder: Path, folder: Path) -> Card:
+    """Export the finished seed 0 of a recipe and say in its card what all its seeds measured.
+
+    Raises prove.ProofFailed with nothing written where a file is not the trained function, runs.RunFault where the run
+    is missing.
+    """
+    results = runs.read_finished(name, runs_folder)
+    if not results or results[0].seed != 0:
+        raise runs.RunFault(f"{runs_folder / name} has no finished run of seed 0; make one with: digits-train run {name}")
+    checkpoint = runs.locate(name, 0, runs_folder).checkpoint
+    temperature = results[0].temperature
+    pictures: Pictures = data.load(RECIPES[name].dataset, "test").pictures.numpy()
+    # Read twice: the reference must come from the file, not from a model that exporting may have touched.
+    model = runs.load_model(checkpoint, name, temperature)
+    reference = prove.evaluate_reference(runs.load_model(checkpoint, name, temperature), pictures)
+    card = _describe(name, RECIPES[name], model, results)
+    return build(model, reference, pictures, card, folder)
+
+
+def build(model: Model, reference: prove.Reference, pictures: Pictures, card: dict[str, Any], folder: Path) -> Card:
+    """Write a model's four files after proving two of them against the reference.
+
+    pictures: the (N, 28, 28) uint8 of the reference. card: everything but onnx_sha256 and proof. Raises
+    prove.ProofFailed and leaves the folder as it was.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as temporary:
+        staging = Path(temporary)
+        draft = Card(**card, onnx_sha256="", proof={})
+        write_onnx(model, staging / "model.onnx", draft.essence())
+        write_torchscript(model, staging / "model.ts", draft.essence())
+        proof = {
+            "onnx": prove.prove_onnx(staging / "model.onnx", reference, pictures),
+            "torchscript": prove.prove_torchscript(staging / "model.ts", reference, pictures),
+        }
+        finished = Card(**card, onnx_sha256=_sha256(staging / "model.onnx"), proof=proof)
+        reference.save(staging / "reference.npz")
+        (staging / "card.json").write_text(finished.to_json(), encoding="utf-8")
+        folder.mkdir(exist_ok=True)
+        for file in ("model.onnx", "model.ts", "reference.npz", "card.json"):
+            shutil.move(staging / file, folder / file)
+    return finished
+
+
+def write_onnx(model: Model, path: Path, essence: dict[str, str]) -> None:
+    """Write one self-contained ONNX file with a dynamic batch axis and the card's essence in its metadata.
+
+    The program is made by torch.export first: torch.onnx.export of a module silently drops a batch axis that the network
+    fixes, torch.export refuses it. Raises prove.ProofFailed there.
+    """
+    batch = ({0: torch.export.Dim("batch", min=1, max=MAX_BATCH)},)
+    example = (torch.zeros(2, 28, 28, dtype=torch.uint8),)
+    try:
+        program = torch.export.export(_ready(model), example, dynamic_shapes=batch)
+    except torch._dynamo.exc.UserError as error:  # noqa: SLF001  torch's only name for it
+        raise prove.ProofFailed(f"the network fixes the batch size: {error}") from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter warns of its own internals
+        exported = torch.onnx.export(
+            program,
+            input_names=[INPUT],
+            output_names=[PROBABILITIES, SCORES],
+            dynamic_shapes=batch,
+            opset_version=OPSET,
+            verbose=False,
+        )
+    assert exported is not None  # it is None only where a path was given
+    for node in exported.model.graph:
+        node.metadata_props.clear()  # stack traces with the paths of the machine that exported
+    exported.model.metadata_props.update(essence)
+    exported.save(str(path), external_data=False)
+
+
+def write_torchscript(model: Model, path: Path, essence: dict[str, str]) -> None:
+    """Write the frozen module; a loader may call torch.jit.optimize_for_inference, whose own result cannot be loaded."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # torch deprecates TorchScript at each use of it
+        frozen = torch.jit.freeze(torch.jit.script(_ready(model)))
+        torch.jit.save(frozen, str(path), _extra_files={"card.json": json.dumps(essence).encode()})
+
+
+def _ready(model: Model) -> Model:
+    return copy.deepcopy(model).cpu().float().eval()
+
+
+def _describe(name: str, recipe: Recipe, model: Model, results: list[runs.Result]) -> dict[str, Any]:
+    """The card but for what only the finished files can tell."""
+    first = results[0]
+    tests = [Accuracy(result.test_correct, result.test_total) for result in results]
+    validations = [Accuracy(result.validation_correct, result.validation_total) for result in results]
+    return {
+        "contract": CONTRACT,
+        "name": name,
+        "lab": recipe.lab,
+        "dataset": {"name": recipe.dataset, "sha256": data.fingerprint(recipe.dataset)},
+        "reading": recipe.reading,
+        "classes": CLASSES[recipe.dataset],
+        "parameters": parameters(model),
+        "flops": flops(model),
+        "recipe": recipe.note,
+        "seed": first.seed,
+        "validation": _figures(validations, None),
+        "test": _figures(tests, recipe.lab_accuracy),
+        "ece": {"before": first.ece_before, "after": first.ece_after},
+        "temperature": first.temperature,
+        "hardware": first.hardware,
+        "versions": first.versions | {name: version(name) for name in ("onnx", "onnxscript", "onnxruntime", "numpy")},
+        "commit": first.commit,
+    }
+
+
+def _figures(accuracies: list[Accuracy], lab: float | None) -> dict[str, Any]:
+    """Seed 0's figure with its interval, all seeds beside it, and the lab's with the gap in standard errors.
+
+    The lab ran once, so the gap is measured against the spread of one run and of our mean: sd * sqrt(1 + 1/n). It is
+    None with fewer than two seeds.
+    """
+    values = [accuracy.value for accuracy in accuracies]
+    mean = statistics.fmean(values)
+    sd = statistics.stdev(values) if len(values) > 1 else None
+    figures = {
+        "accuracy": values[0],
+        "correct": accuracies[0].correct,
+        "total": accuracies[0].total,
+        "interval": list(accuracies[0].interval),
+        "seeds": values,
+        "mean": mean,
+        "sd": sd,
+    }
+    if lab is not None:
+        figures["lab"] = lab
+        figures["gap_in_standard_errors"] = (mean - lab) / (sd * math.sqrt(1 + 1 / len(values))) if sd else None
+    return figures
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,1 @@
+"""The architectures, one module per lab: nn.Module classes, forward only."""

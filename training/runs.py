@@ -1,0 +1,212 @@
+"""A run on disk: runs/<name>/seed-<n>/ with checkpoint.pt, history.jsonl and, when it is finished, result.json."""
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from training import data, device, evaluate, fit
+from training.model import Model
+from training.recipes import RECIPES, Recipe
+
+StepCallback = Callable[[fit.Training, int], None]
+
+
+class RunFault(Exception):
+    """A run cannot be used; the message names the file and says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One seed of one recipe, as a folder."""
+
+    name: str
+    seed: int
+    folder: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        """The newest state of the training."""
+        return self.folder / "checkpoint.pt"
+
+    @property
+    def history(self) -> Path:
+        """One JSON object per epoch."""
+        return self.folder / "history.jsonl"
+
+    @property
+    def result(self) -> Path:
+        """What the finished run measured."""
+        return self.folder / "result.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a finished run measured. The test split was opened once for it, after the last epoch."""
+
+    name: str
+    seed: int
+    epochs: int
+    validation_correct: int
+    validation_total: int
+    test_correct: int
+    test_total: int
+    temperature: float
+    ece_before: float
+    ece_after: float
+    seconds: float
+    hardware: str
+    versions: dict[str, str]
+    commit: str
+
+
+def locate(name: str, seed: int, runs: Path) -> Run:
+    """The folder of a run, existing or not."""
+    return Run(name, seed, runs / name / f"seed-{seed}")
+
+
+def carry_out(
+    run: Run,
+    where: torch.device,
+    epochs: int,
+    *,
+    resume: bool,
+    on_step: StepCallback,
+    should_stop: Callable[[], bool],
+) -> Iterator[fit.Epoch]:
+    """Train a run to `epochs` epochs, yielding each as it ends; the folder always holds the newest usable checkpoint.
+
+    Interrupted between two steps, it saves where it stands and raises fit.Interrupted; with `resume` it continues from
+    there to the same weights, bit for bit.
+    """
+    recipe = RECIPES[run.name]
+    training = fit.begin(recipe, run.seed, where)
+    _make_folder(run, fresh=not resume)
+    if resume and run.checkpoint.exists():
+        training.restore(read_checkpoint(run.checkpoint, run.name))
+        _trim_history(run, training.epoch)
+    everything = data.load(recipe.dataset, "train")
+    images = data.training_part(everything, recipe.images, run.seed).to(where)
+    validation = data.validation_part(everything).to(where)
+    try:
+        for epoch in fit.fit(training, images, validation, epochs, on_step, should_stop):
+            with run.history.open("a", encoding="utf-8") as history:
+                history.write(json.dumps(asdict(epoch)) + "\n")
+            _save(training, run)
+            yield epoch
+    except fit.Interrupted:
+        _save(training, run)
+        raise
+    _write_atomically(run.result, json.dumps(asdict(_measure(run, training, validation)), indent=2).encode() + b"\n")
+
+
+def _measure(run: Run, training: fit.Training, validation: data.Images) -> Result:
+    recipe, model = training.recipe, training.model
+    scores, labels = fit.scores_of(model, validation), fit.labels_of(validation)
+    temperature = evaluate.fit_temperature(scores, labels)
+    on_validation = evaluate.accuracy(scores, labels)
+    test = data.load(recipe.dataset, "test")
+    test_scores, test_labels = fit.scores_of(model, test.to(training.device)), fit.labels_of(test)
+    on_test = evaluate.accuracy(test_scores, test_labels)
+    return Result(
+        name=run.name,
+        seed=run.seed,
+        epochs=training.epoch,
+        validation_correct=on_validation.correct,
+        validation_total=on_validation.total,
+        test_correct=on_test.correct,
+        test_total=on_test.total,
+        temperature=temperature,
+        ece_before=evaluate.calibration_error(evaluate.softmax(test_scores), test_labels),
+        ece_after=evaluate.calibration_error(evaluate.softmax(test_scores, temperature), test_labels),
+        seconds=sum(line["seconds"] for line in read_history(run)),
+        hardware=device.describe(next(model.parameters()).device),
+        versions={"torch": torch.__version__, "torchvision": version("torchvision")},
+        commit=commit(),
+    )
+
+
+def read_history(run: Run) -> list[dict[str, Any]]:
+    """The epochs of a run so far, oldest first."""
+    if not run.history.exists():
+        return []
+    return [json.loads(line) for line in run.history.read_text(encoding="utf-8").splitlines()]
+
+
+def read_finished(name: str, runs: Path) -> list[Result]:
+    """The finished runs of a recipe, by seed; damaged files raise RunFault."""
+    results = []
+    for path in (runs / name).glob("seed-*/result.json"):
+        try:
+            results.append(Result(**json.loads(path.read_text(encoding="utf-8"))))
+        except (ValueError, TypeError) as error:
+            raise RunFault(f"{path} is not a run's result; remove it and train again") from error
+    return sorted(results, key=lambda result: result.seed)
+
+
+def read_checkpoint(path: Path, name: str) -> dict[str, Any]:
+    """A checkpoint's state, its tensors on the CPU. RunFault where the file is missing, damaged or another network's."""
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise RunFault(f"{path} does not exist; train first with: digits-train run {name}") from error
+    except Exception as error:
+        raise RunFault(f"{path} is not a usable checkpoint; remove it and train again") from error
+    if state["name"] != name:
+        raise RunFault(f"{path} is a checkpoint of {state['name']!r}, not of {name!r}")
+    return state
+
+
+def load_model(path: Path, name: str, temperature: float) -> Model:
+    """The trained model on the CPU, in evaluation mode, its weights read from a checkpoint."""
+    recipe: Recipe = RECIPES[name]
+    model = Model(recipe.network(), recipe.mean, recipe.std)
+    model.network.load_state_dict(read_checkpoint(path, name)["network"])
+    model.temperature.fill_(temperature)
+    return model.eval()
+
+
+def commit() -> str:
+    """The commit of the code that runs, with "-dirty" where files differ from it; "unknown" outside a clone."""
+    here = Path(__file__).parent
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", "-C", str(here), *arguments], capture_output=True, text=True, check=True).stdout  # noqa: S603, S607
+
+    try:
+        dirty = git("status", "--porcelain", "--untracked-files=no", "--", str(here), str(here.parent / "serving"))
+        return git("rev-parse", "HEAD").strip() + ("-dirty" if dirty.strip() else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _make_folder(run: Run, *, fresh: bool) -> None:
+    run.folder.mkdir(parents=True, exist_ok=True)
+    if fresh:
+        for path in (run.checkpoint, run.history, run.result):
+            path.unlink(missing_ok=True)
+
+
+def _save(training: fit.Training, run: Run) -> None:
+    with tempfile.NamedTemporaryFile(dir=run.folder, prefix=".checkpoint-", delete=False) as file:
+        torch.save({"name": run.name, **training.state()}, file)
+    os.replace(file.name, run.checkpoint)  # noqa: PTH105  a crash while writing must not cost the old checkpoint
+
+
+def _write_atomically(path: Path, content: bytes) -> None:
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(content)
+    part.replace(path)
+
+
+def _trim_history(run: Run, epochs: int) -> None:
+    """Drop lines of epochs that the checkpoint has not finished: a crash can fall between the two files."""
+    lines = read_history(run)[:epochs]
+    run.history.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
