@@ -1,0 +1,69 @@
+"""Real data, and a small network with batch norm and dropout, on which export bugs can happen."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from serving.runtime import Pictures
+from training import data, prove
+from training.model import Model
+
+
+class SmallNetwork(nn.Module):
+    """What the labs' networks are made of, in little: convolution, batch norm, pooling, dropout, linear layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(1, 6, 5, stride=2)
+        self.norm = nn.BatchNorm2d(6)
+        self.pool = nn.MaxPool2d(2)
+        self.dropout = nn.Dropout(0.5)
+        self.linear = nn.Linear(6 * 6 * 6, 10)
+
+    def features(self, pixels: Tensor) -> Tensor:
+        return self.pool(torch.relu(self.norm(self.convolution(pixels)))).flatten(1)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.linear(self.dropout(self.features(pixels)))
+
+
+@pytest.fixture(scope="session")
+def test_split() -> data.Images:
+    return data.load("MNIST", "test")
+
+
+@pytest.fixture(scope="session")
+def pictures(test_split: data.Images) -> Pictures:
+    return test_split.pictures[:500].numpy()
+
+
+@pytest.fixture(scope="session")
+def trained() -> dict[str, Any]:
+    """The small network's weights after two hundred steps on real digits."""
+    torch.manual_seed(0)
+    images = data.load("MNIST", "train")
+    model = Model(SmallNetwork(), mean=0.1307, std=0.3081).train()
+    optimiser = torch.optim.Adam(model.parameters(), 3e-3)
+    for step in range(200):
+        rows = slice(step * 64, step * 64 + 64)
+        optimiser.zero_grad()
+        nn.functional.cross_entropy(model.scores(images.pictures[rows]), images.labels[rows]).backward()
+        optimiser.step()
+    return model.state_dict()
+
+
+@pytest.fixture
+def small(trained: dict[str, Any]) -> Model:
+    """The small network, trained; each test may spoil its own."""
+    model = Model(SmallNetwork(), mean=0.1307, std=0.3081)
+    model.load_state_dict(trained)
+    return model.eval()
+
+
+@pytest.fixture(scope="session")
+def reference(trained: dict[str, Any], pictures: Pictures) -> prove.Reference:
+    model = Model(SmallNetwork(), mean=0.1307, std=0.3081)
+    model.load_state_dict(trained)
+    return prove.evaluate_reference(model.eval(), pictures)
