@@ -25,8 +25,8 @@ check: $(VENV)/.training ## format, lint, types, boundaries between the rooms
 	$(BIN)/lint-imports
 
 lock: $(VENV)/.training ## resolve the pinned versions anew from pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --upgrade pyproject.toml -o requirements/serve.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --upgrade --extra dev \
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --annotation-style line --upgrade pyproject.toml -o requirements/serve.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --annotation-style line --upgrade --extra dev \
 		-c requirements/serve.txt -c requirements/constraints.in pyproject.toml -o requirements/dev.txt
 
 clean: ## remove the environment

@@ -20,7 +20,7 @@ from serving.settings import PREFIX, SettingInvalid, Settings, find_models, from
 
 REJECTED_ROWS, USAGE, COULD_NOT, INTERRUPTED = 1, 2, 3, 130
 
-console = Console(stderr=True, highlight=False)
+console = Console(stderr=True, highlight=False, soft_wrap=True)
 app = typer.Typer(
     help="Read digits from pictures: over folders, or over HTTP.",
     no_args_is_help=True,
@@ -58,9 +58,9 @@ def predict(
     try:
         with sinks.Sink(output, len(chosen.card.classes), probabilities=probabilities) as sink, _bar() as bar:
             try:
-                task = bar.add_task("counting", total=None)
-                bar.update(task, total=sum(1 for _ in sources.find(paths, output)), description=chosen.card.name)
-                for done in run.predict(sources.find(paths, output), chosen, settings.limits, sink.write, account):
+                task, own = bar.add_task("counting", total=None), (output, sink.part)
+                bar.update(task, total=sum(1 for _ in sources.find(paths, own)), description=chosen.card.name)
+                for done in run.predict(sources.find(paths, own), chosen, settings.limits, sink.write, account):
                     bar.advance(task, done)
             except KeyboardInterrupt:
                 _stop(f"Stopped. The rows so far are in {sink.part}", INTERRUPTED)
@@ -68,7 +68,7 @@ def predict(
         _stop(str(error), USAGE)
     except OSError as error:
         _stop(f"{_named(error, output)}: {error.strerror}", COULD_NOT)
-    console.print(f"{account}\n{output}: written by {chosen.identity}", soft_wrap=True)
+    console.print(f"{account}\n{output}: written by {chosen.identity}")
     if strict and account["rejected"]:
         raise typer.Exit(REJECTED_ROWS)
 
@@ -96,7 +96,7 @@ def serve(
         _catalogue(folder).get(settings.model)
     except ModelRefused as error:
         _stop(str(error), USAGE)
-    console.print(f"digits: {settings.model} from {folder} at http://{host}:{port}", soft_wrap=True)
+    console.print(f"digits: {settings.model} from {folder} at http://{host}:{port}")
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
     with tempfile.TemporaryDirectory(prefix="digits-") as home:
         # Two services with one BENTOML_HOME overwrite each other's metrics.
@@ -118,7 +118,7 @@ def list_models(models: Models = None) -> None:
         table.add_row(*_summary(model.card))
     Console().print(table)
     for reason in catalogue.refused.values():
-        console.print(f"refused: {reason}", style="red", markup=False, soft_wrap=True)
+        console.print(f"refused: {reason}", style="red", markup=False)
 
 
 def _summary(card: Card) -> tuple[str, ...]:
@@ -157,12 +157,12 @@ def _named(error: OSError, output: Path) -> str:
 def _bar() -> Progress:
     return Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        console=console, transient=True,
+        console=console, transient=True, disable=not console.is_terminal,
     )  # fmt: skip
 
 
 def _stop(message: str, code: int) -> NoReturn:
-    console.print(message, style="red", markup=False, soft_wrap=True)
+    console.print(message, style="red", markup=False)
     raise typer.Exit(code)
 
 

@@ -17,7 +17,7 @@ from training.recipes import RECIPES
 
 INTERRUPTED, COULD_NOT, USAGE = 130, 3, 2
 
-console = Console(stderr=True, highlight=False)
+console = Console(stderr=True, highlight=False, soft_wrap=True)
 app = typer.Typer(
     help="Train the labs' networks, export them with a proof.",
     no_args_is_help=True,
@@ -66,7 +66,7 @@ def _run_one(run: runs.Run, where: torch.device, epochs: int, *, resume: bool) -
 
         def on_step(training: fit.Training, steps: int) -> None:
             tally, done = training.tally, training.epoch * steps + training.step
-            if tally.seconds and not done % 16:
+            if tally.seen and not done % 16:
                 loss = f"loss {tally.loss / tally.seen:.4f}  accuracy {tally.correct / tally.seen:6.2%}"
                 rate = f"{tally.seen / tally.seconds:,.0f} images/s"
                 bar.update(task, total=steps * epochs, completed=done, loss=loss, rate=rate)
@@ -190,4 +190,5 @@ def _bar() -> Progress:
         TimeRemainingColumn(),
         console=console,
         transient=True,
+        disable=not console.is_terminal,
     )

@@ -1,7 +1,7 @@
 """What there is to predict: paths to files, in a stable order."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 
@@ -9,7 +9,7 @@ class SourceMissing(Exception):
     """A path that was named does not exist."""
 
 
-def find(paths: Sequence[Path], leave_out: Path | None = None) -> Iterator[Path]:
+def find(paths: Sequence[Path], leave_out: Collection[Path] = ()) -> Iterator[Path]:
     """Every file of the paths, folders with all their subfolders, sorted by name within each folder.
 
     Whatever a file's ending, it is found: a row tells what it was. Hidden files and folders below a named folder are not,
@@ -19,10 +19,10 @@ def find(paths: Sequence[Path], leave_out: Path | None = None) -> Iterator[Path]
     for path in paths:
         if not path.exists():
             raise SourceMissing(f"{path} does not exist")
-    hidden_output = leave_out.absolute() if leave_out else None
+    left_out = {path.absolute() for path in leave_out}
     for path in paths:
         for file in _walk(path) if path.is_dir() else iter([path]):
-            if file.absolute() != hidden_output:
+            if file.absolute() not in left_out:
                 yield file
 
 

@@ -20,7 +20,7 @@ from serving.batcher import Batcher, Overloaded
 from serving.catalogue import Catalogue, Model, ModelRefused
 from serving.classifier import outcomes_of, pictures_of, read_all
 from serving.http import errors
-from serving.http.errors import HttpError
+from serving.http.errors import Headers, HttpError
 from serving.http.uploads import is_supported, uploads_of
 from serving.outcome import Rejection, Wanted, answer
 from serving.settings import Settings
@@ -85,7 +85,7 @@ class Api:
             status, body, headers = bug.status, _json(bug.body()), bug.headers
         await _respond(send, status, body, headers, head_only=scope["method"] == "HEAD")
 
-    async def _answer(self, scope: Scope, receive: Receive) -> tuple[int, bytes, tuple[tuple[str, str], ...]]:
+    async def _answer(self, scope: Scope, receive: Receive) -> tuple[int, bytes, Headers]:
         path, method = scope["path"], scope["method"]
         if path == "/predict":
             _require(method, "POST")
@@ -182,7 +182,7 @@ def _json(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
 
 
-async def _respond(send: Send, status: int, body: bytes, headers: tuple[tuple[str, str], ...], *, head_only: bool) -> None:
+async def _respond(send: Send, status: int, body: bytes, headers: Headers, *, head_only: bool) -> None:
     told = {"content-type": "application/json", **dict(headers), "content-length": str(len(body))}
     raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in told.items()]
     await send({"type": "http.response.start", "status": status, "headers": raw})

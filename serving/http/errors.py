@@ -1,16 +1,14 @@
 """What a request as a whole can be answered instead of predictions: one object, in our own words."""
 
-from dataclasses import dataclass, field
+Headers = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
 class HttpError(Exception):
     """A request that gets no predictions. `code` is for programs, `message` for people."""
 
-    status: int
-    code: str
-    message: str
-    headers: tuple[tuple[str, str], ...] = field(default=())
+    def __init__(self, status: int, code: str, message: str, headers: Headers = ()) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message, self.headers = status, code, message, headers
 
     def body(self) -> dict[str, dict[str, str]]:
         """The one form of an error's body."""

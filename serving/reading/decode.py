@@ -45,7 +45,7 @@ ISO_MEDIA = b"ftyp"  # at byte 4: AVIF, HEIC, and films
 # Decoders meet damaged bytes with all of these; each was seen in Pillow's source or in fuzzing.
 DECODER_FAULTS = (
     OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, IndexError, KeyError, TypeError, OverflowError,
-    AttributeError, RuntimeError, ArithmeticError, MemoryError, Image.DecompressionBombError,
+    AttributeError, RuntimeError, ArithmeticError, MemoryError,
 )  # fmt: skip
 ENOUGH_PIXELS = 1024
 """A JPEG is decoded at a fraction of its size as long as both sides keep this many pixels."""
@@ -89,6 +89,8 @@ def _open(data: bytes) -> Image.Image:
         return Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError as error:
         raise ImageRejected(_why_unidentified(data)) from error
+    except Image.DecompressionBombError as error:  # Pillow has a limit of its own, far above any sensible one of ours
+        raise ImageRejected(Reason.TOO_MANY_PIXELS) from error
     except DECODER_FAULTS as error:
         raise ImageRejected(_why_broken(data)) from error
 

@@ -1,13 +1,17 @@
 """Real data, and a small network with batch norm and dropout, on which export bugs can happen."""
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from typer.testing import CliRunner
 
 from serving.runtime import Pictures
 from training import data, prove
+from training.commands import app
 from training.model import Model
 
 
@@ -67,3 +71,26 @@ def reference(trained: dict[str, Any], pictures: Pictures) -> prove.Reference:
     model = Model(SmallNetwork(), mean=0.1307, std=0.3081)
     model.load_state_dict(trained)
     return prove.evaluate_reference(model.eval(), pictures)
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """What one epoch of the convnet left behind."""
+
+    runs: Path
+    models: Path
+    checkpoint: Path
+    told: str
+
+
+@pytest.fixture(scope="session")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Fresh:
+    """A convnet trained for one epoch and exported, as a user would."""
+    folder = tmp_path_factory.mktemp("fresh")
+    trained = CliRunner().invoke(app, ["run", "convnet", "--epochs", "1", "--runs", str(folder / "runs")])
+    assert trained.exit_code == 0, trained.output
+    arguments = ["export", "convnet", "--runs", str(folder / "runs"), "--models", str(folder / "models")]
+    exported = CliRunner().invoke(app, arguments)
+    assert exported.exit_code == 0, exported.output
+    checkpoint = folder / "runs" / "convnet" / "seed-0" / "checkpoint.pt"
+    return Fresh(folder / "runs", folder / "models", checkpoint, trained.output)

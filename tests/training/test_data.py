@@ -1,5 +1,10 @@
+import shutil
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from training import data
 
@@ -28,3 +33,47 @@ def test_validation_is_the_last_5_000_images() -> None:
 def test_more_images_than_there_are_is_refused() -> None:
     with pytest.raises(ValueError, match="1 to 55000 images, not 55001"):
         data.training_part(images(), 55_001, seed=0)
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    shutil.copytree(data.root() / "MNIST" / "raw", tmp_path / "MNIST" / "raw", copy_function=shutil.copy)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["MNIST", "FashionMNIST"])
+def test_both_data_sets_are_the_published_ones(name: data.DatasetName) -> None:
+    for split, count in (("train", 60_000), ("test", 10_000)):
+        images = data.load(name, split)
+        assert images.pictures.shape == (count, 28, 28)
+        assert images.pictures.dtype == torch.uint8
+        assert images.labels.bincount().shape == (10,)
+
+
+def test_a_file_that_is_not_the_published_one_is_named(copied: Path) -> None:
+    path = copied / "MNIST" / "raw" / "t10k-labels-idx1-ubyte"
+    path.chmod(0o644)
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(data.DataFault, match="t10k-labels-idx1-ubyte is not the published file"):
+        data.load("MNIST", "test", copied)
+    assert len(data.load("MNIST", "train", copied)) == 60_000
+
+
+def test_a_data_set_that_can_be_had_nowhere_says_where_it_was_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_network(_self: object) -> None:
+        raise RuntimeError("Error downloading")
+
+    monkeypatch.setattr("torchvision.datasets.MNIST.download", no_network)
+    with pytest.raises(data.DataFault, match=f"MNIST could not be read from or downloaded into {tmp_path}"):
+        data.load("MNIST", "test", tmp_path)
+
+
+def test_the_pictures_written_are_the_pictures(test_split: data.Images, tmp_path: Path) -> None:
+    written = list(data.write_pngs(test_split[slice(50)], tmp_path))
+    assert written[0] == tmp_path / "7" / "00000.png"
+    for path, picture in zip(written, test_split.pictures[:50].numpy(), strict=True):
+        np.testing.assert_array_equal(np.asarray(Image.open(path)), picture)

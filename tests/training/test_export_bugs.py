@@ -30,7 +30,7 @@ class Wrapped(nn.Module):
 
 
 class AlwaysTraining(Wrapped):
-    def train(self, mode: bool = True) -> "AlwaysTraining":  # noqa: ARG002, FBT001, FBT002
+    def train(self, mode: bool = True) -> "AlwaysTraining":  # noqa: ARG002
         return super().train(True)
 
     def forward(self, pixels: Tensor) -> Tensor:

@@ -1,0 +1,48 @@
+"""What every room's tests need: the committed model, a few pictures of MNIST's test set, files that are broken."""
+
+import struct
+import zlib
+from pathlib import Path
+
+import pytest
+
+from serving.catalogue import Model, load_model
+
+ROOT = Path(__file__).parent.parent
+PICTURES = Path(__file__).parent / "pictures"
+
+
+def bomb(side: int) -> bytes:
+    """A PNG that announces side x side pixels and weighs almost nothing."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
+
+
+@pytest.fixture(scope="session")
+def model() -> Model:
+    return load_model(ROOT / "models" / "convnet")
+
+
+@pytest.fixture(scope="session")
+def digits() -> list[bytes]:
+    """The first 0, 1, … 9 of MNIST's test set, as PNG files."""
+    return [(PICTURES / f"{digit}.png").read_bytes() for digit in range(10)]
+
+
+@pytest.fixture(scope="session")
+def broken(digits: list[bytes]) -> dict[str, bytes]:
+    """Files that are no pictures, by the reason they are refused with; "damaged" is a real picture in its header only."""
+    seven = digits[7]
+    return {
+        "empty": b"",
+        "not_an_image": b"Dear Sir or Madam,\n",
+        "unsupported_format": b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n",
+        "truncated": seven[: len(seven) // 2],
+        "damaged": seven[:60] + bytes(len(seven) - 72) + seven[-12:],
+        "too_many_pixels": bomb(60_000),
+        "too_many_bytes": seven + bytes(16 * 2**20),
+    }

@@ -1,0 +1,123 @@
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from serving.batcher import Batcher, Overloaded
+from serving.runtime import Pictures, Rows
+
+
+class Recorder:
+    """A model whose row is the mean of its picture; it can be held until it is let go."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+        self.go = threading.Event()
+        self.go.set()
+
+    def __call__(self, pictures: Pictures) -> Rows:
+        self.go.wait(10)
+        self.sizes.append(len(pictures))
+        if (pictures == 99).any():
+            raise ArithmeticError("a bug")
+        return np.repeat(pictures.mean((1, 2))[:, None], 10, axis=1).astype(np.float32)
+
+
+def picture(value: int, count: int = 1) -> Pictures:
+    return np.full((count, 28, 28), value, np.uint8)
+
+
+def drive(scenario: Callable[[Batcher, Recorder], Awaitable[None]], max_batch: int = 8, max_waiting: int = 100) -> None:
+    async def main() -> None:
+        recorder = Recorder()
+        with ThreadPoolExecutor(1) as executor:
+            await scenario(Batcher(recorder, executor, max_batch=max_batch, max_waiting=max_waiting), recorder)
+
+    asyncio.run(main())
+
+
+def test_each_caller_gets_its_own_rows() -> None:
+    async def scenario(batcher: Batcher, _recorder: Recorder) -> None:
+        answers = await asyncio.gather(*(batcher.submit(picture(value, value % 3 + 1)) for value in range(50)))
+        for value, rows in enumerate(answers):
+            assert rows.shape == (value % 3 + 1, 10)
+            assert (rows == value).all()
+
+    drive(scenario)
+
+
+def test_what_arrives_while_a_batch_runs_is_the_next_batch() -> None:
+    async def scenario(batcher: Batcher, recorder: Recorder) -> None:
+        recorder.go.clear()
+        first = asyncio.create_task(batcher.submit(picture(1)))
+        await asyncio.sleep(0.01)
+        rest = [asyncio.create_task(batcher.submit(picture(value))) for value in range(2, 7)]
+        await asyncio.sleep(0.01)
+        recorder.go.set()
+        await asyncio.gather(first, *rest)
+        assert recorder.sizes == [1, 5]
+
+    drive(scenario)
+
+
+def test_many_pictures_of_one_caller_are_cut_into_batches_and_joined() -> None:
+    async def scenario(batcher: Batcher, recorder: Recorder) -> None:
+        pictures = np.concatenate([picture(value) for value in range(20)])
+        rows = await batcher.submit(pictures)
+        assert rows[:, 0].tolist() == list(range(20))
+        assert recorder.sizes == [8, 8, 4]
+
+    drive(scenario)
+
+
+def test_no_pictures_need_no_model() -> None:
+    async def scenario(batcher: Batcher, recorder: Recorder) -> None:
+        assert (await batcher.submit(picture(0, 0))).shape == (0, 10)
+        assert recorder.sizes == []
+
+    drive(scenario)
+
+
+def test_a_full_queue_refuses_and_recovers() -> None:
+    async def scenario(batcher: Batcher, recorder: Recorder) -> None:
+        recorder.go.clear()
+        running = asyncio.create_task(batcher.submit(picture(1, 8)))
+        await asyncio.sleep(0.01)
+        waiting = asyncio.create_task(batcher.submit(picture(2, 10)))
+        await asyncio.sleep(0.01)
+        with pytest.raises(Overloaded):
+            await batcher.submit(picture(3))
+        recorder.go.set()
+        await asyncio.gather(running, waiting)
+        assert (await batcher.submit(picture(4)) == 4).all()
+
+    drive(scenario, max_waiting=10)
+
+
+def test_a_caller_that_went_away_is_dropped_and_disturbs_nobody() -> None:
+    async def scenario(batcher: Batcher, recorder: Recorder) -> None:
+        recorder.go.clear()
+        first = asyncio.create_task(batcher.submit(picture(1)))
+        await asyncio.sleep(0.01)
+        gone = asyncio.create_task(batcher.submit(picture(2)))
+        stays = asyncio.create_task(batcher.submit(picture(3)))
+        await asyncio.sleep(0.01)
+        gone.cancel()
+        recorder.go.set()
+        await first
+        assert (await stays == 3).all()
+        assert recorder.sizes == [1, 1]
+
+    drive(scenario)
+
+
+def test_a_failing_batch_fails_its_own_callers_and_no_later_ones() -> None:
+    async def scenario(batcher: Batcher, _recorder: Recorder) -> None:
+        with pytest.raises(ArithmeticError):
+            await batcher.submit(picture(99))
+        assert (await batcher.submit(picture(5)) == 5).all()
+
+    drive(scenario)

@@ -1,0 +1,185 @@
+"""The application in process, in front of a stand-in for BentoML's."""
+
+import asyncio
+import base64
+import io
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from serving.catalogue import Catalogue, Model
+from serving.http.api import Api
+from serving.settings import Settings, find_models
+
+MULTIPART = {"content-type": "multipart/form-data; boundary=X"}
+
+
+async def inner(scope: Any, _receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"the framework's " + scope["path"].encode()})
+
+
+@pytest.fixture(scope="session")
+def api(model: Model) -> Api:
+    settings = Settings(models=find_models(), max_body_bytes=100_000, max_files=64)
+    return Api(inner, Catalogue({"convnet": model}, {"broken": "models/broken is not proved"}), settings)
+
+
+def ask(api: Api, method: str, url: str, **options: Any) -> httpx.Response:
+    async def go() -> httpx.Response:
+        transport = httpx.ASGITransport(api)
+        async with httpx.AsyncClient(transport=transport, base_url="http://digits") as client:
+            return await client.request(method, url, **options)
+
+    return asyncio.run(go())
+
+
+def files(*contents: bytes) -> list[tuple[str, tuple[str, bytes]]]:
+    return [(f"field{place}", (f"{place}.png", data)) for place, data in enumerate(contents)]
+
+
+def test_files_are_answered_in_order(api: Api, digits: list[bytes]) -> None:
+    response = ask(api, "POST", "/predict", files=files(*digits))
+    assert response.status_code == 200
+    told = response.json()
+    assert told["model"].startswith("convnet@")
+    assert [one["digit"] for one in told["predictions"]] == list(range(10))
+    assert [(one["source"], one["index"]) for one in told["predictions"]] == [(f"{place}.png", place) for place in range(10)]
+    assert {one["model"] for one in told["predictions"]} == {told["model"]}
+    for one in told["predictions"]:
+        assert one["confidence"] == max(one["probabilities"])
+        assert sum(one["probabilities"]) == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["image/png", "image/jpeg", "application/octet-stream", "IMAGE/PNG; x=y"])
+def test_one_raw_body_is_one_picture_whatever_it_is_called(api: Api, digits: list[bytes], kind: str) -> None:
+    response = ask(api, "POST", "/predict", content=digits[4], headers={"content-type": kind})
+    assert [one["digit"] for one in response.json()["predictions"]] == [4]
+
+
+def test_the_keys_of_an_answer_stand_in_their_order(api: Api, digits: list[bytes]) -> None:
+    told = ask(api, "POST", "/predict?top=2&seen=1", files=files(digits[1])).json()["predictions"][0]
+    assert list(told) == [
+        "source", "index", "status", "digit", "name", "confidence", "probabilities", "reason", "message", "model", "top",
+        "seen",
+    ]  # fmt: skip
+
+
+def test_seen_is_the_picture_that_the_network_saw(api: Api, digits: list[bytes]) -> None:
+    told = ask(api, "POST", "/predict?seen=1", files=files(digits[8])).json()["predictions"][0]
+    seen = base64.b64decode(told["seen"].removeprefix("data:image/png;base64,"))
+    np.testing.assert_array_equal(*(np.asarray(Image.open(io.BytesIO(data))) for data in (seen, digits[8])))
+
+
+def test_a_broken_file_does_not_disturb_its_neighbours(api: Api, digits: list[bytes], broken: dict[str, bytes]) -> None:
+    small = {reason: data for reason, data in broken.items() if len(data) < 50_000}
+    alone = ask(api, "POST", "/predict", files=files(digits[7])).json()["predictions"][0]
+    mixed = [content for data in small.values() for content in (data, digits[7])]
+    response = ask(api, "POST", "/predict", files=files(*mixed))
+    assert response.status_code == 200
+    told = response.json()["predictions"]
+    assert [one["reason"] for one in told[::2]] == list(small)
+    assert [one["status"] for one in told[::2]] == ["rejected"] * len(small)
+    for one in told[1::2]:
+        assert one["probabilities"] == alone["probabilities"]
+
+
+def test_when_nothing_can_be_read_the_answer_is_422_with_the_same_body(api: Api, broken: dict[str, bytes]) -> None:
+    response = ask(api, "POST", "/predict", files=files(broken["truncated"], broken["empty"]))
+    assert response.status_code == 422
+    assert [one["reason"] for one in response.json()["predictions"]] == ["truncated", "empty"]
+
+
+def test_a_blank_sheet_was_read(api: Api) -> None:
+    file = io.BytesIO()
+    Image.new("L", (40, 40), 255).save(file, "PNG")
+    response = ask(api, "POST", "/predict", files=files(file.getvalue()))
+    assert response.status_code == 200
+    assert response.json()["predictions"][0]["status"] == "blank"
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "options", "status", "code"),
+    [
+        ("GET", "/nowhere", {}, 404, "not_found"),
+        ("GET", "/predict", {}, 405, "method_not_allowed"),
+        ("POST", "/models", {}, 405, "method_not_allowed"),
+        ("GET", "/models/none", {}, 404, "unknown_model"),
+        ("GET", "/models/", {}, 404, "unknown_model"),
+        ("GET", "/models/broken", {}, 404, "unknown_model"),
+        ("POST", "/predict?model=none", {"files": files(b"x")}, 404, "unknown_model"),
+        ("POST", "/predict?modle=convnet", {"files": files(b"x")}, 400, "bad_parameter"),
+        ("POST", "/predict?top=11", {"files": files(b"x")}, 400, "bad_parameter"),
+        ("POST", "/predict?top=-1", {"files": files(b"x")}, 400, "bad_parameter"),
+        ("POST", "/predict?seen=yes", {"files": files(b"x")}, 400, "bad_parameter"),
+        ("POST", "/predict?" + "&".join(f"a{place}=" for place in range(99)), {}, 400, "bad_parameter"),
+        ("POST", "/predict", {}, 415, "unsupported_media_type"),
+        ("POST", "/predict", {"json": {}}, 415, "unsupported_media_type"),
+        ("POST", "/predict", {"data": {"a": "b"}}, 415, "unsupported_media_type"),
+        ("POST", "/predict", {"headers": MULTIPART}, 400, "no_picture"),
+        ("POST", "/predict", {"headers": {"content-type": "image/png"}}, 400, "no_picture"),
+        ("POST", "/predict", {"headers": MULTIPART, "content": b"no boundary"}, 400, "malformed_multipart"),
+        ("POST", "/predict", {"files": files(*[b"x"] * 65)}, 413, "too_many_files"),
+        ("POST", "/predict", {"files": files(bytes(100_001))}, 413, "too_many_bytes"),
+    ],
+)  # fmt: skip
+def test_every_client_error_is_one_object_in_our_own_words(
+    api: Api, method: str, url: str, options: dict[str, Any], status: int, code: str
+) -> None:
+    response = ask(api, method, url, **options)
+    assert response.status_code == status
+    assert list(response.json()) == ["error"]
+    assert response.json()["error"]["code"] == code
+    assert response.json()["error"]["message"].endswith((".", "none", "convnet", "proved"))
+
+
+def test_a_body_without_a_length_is_cut_off_at_the_limit(api: Api) -> None:
+    async def endless() -> Any:
+        while True:
+            yield bytes(10_000)
+
+    response = ask(api, "POST", "/predict", content=endless(), headers={"content-type": "image/png"})
+    assert (response.status_code, response.json()["error"]["code"]) == (413, "too_many_bytes")
+
+
+def test_the_models_tell_their_cards_and_why_one_is_refused(api: Api, model: Model) -> None:
+    told = ask(api, "GET", "/models").json()
+    assert told["default"] == "convnet"
+    assert told["refused"] == {"broken": "models/broken is not proved"}
+    assert ask(api, "GET", "/models/convnet").json() == told["models"][0]
+    assert told["models"][0]["onnx_sha256"] == model.card.onnx_sha256
+
+
+def test_health_and_metrics_stay_the_frameworks(api: Api) -> None:
+    for path in ("/livez", "/readyz", "/healthz", "/metrics"):
+        assert ask(api, "GET", path).text == f"the framework's {path}"
+
+
+def test_head_is_answered_without_a_body(api: Api) -> None:
+    response = ask(api, "HEAD", "/models")
+    assert response.status_code == 200
+    assert response.content == b""
+
+
+def test_our_own_bug_is_a_500_without_detail(
+    api: Api, digits: list[bytes], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_arguments: Any) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr("serving.http.api.outcomes_of", fail)
+    response = ask(api, "POST", "/predict", files=files(digits[0]))
+    assert (response.status_code, response.json()["error"]["code"]) == (500, "internal")
+    assert "secret" not in response.text
+    assert "secret detail" in caplog.text
+
+
+def test_overload_is_told_with_the_time_to_come_back(model: Model, digits: list[bytes]) -> None:
+    settings = Settings(models=find_models(), max_waiting=1)
+    crowded = Api(inner, Catalogue({"convnet": model}, {}), settings)
+    response = ask(crowded, "POST", "/predict", files=files(*digits))
+    assert (response.status_code, response.json()["error"]["code"]) == (503, "overloaded")
+    assert response.headers["retry-after"] == "1"

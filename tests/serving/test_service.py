@@ -1,0 +1,224 @@
+"""A really started service: processes, sockets, signals."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from serving.catalogue import Model
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Service:
+    url: str
+    port: int
+    process: subprocess.Popen[str]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-c", "from serving.cli import main; main()", "serve", *arguments]
+
+
+@contextmanager
+def running(folder: Path, *arguments: str) -> Iterator[Service]:
+    """A service that is ready, and ended with the block whatever happens in it."""
+    port = free_port()
+    environment = os.environ | {"DIGITS_MODELS": str(ROOT / "models"), "DIGITS_MAX_BODY_BYTES": "1000000"}
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(
+            command("--port", str(port), *arguments), cwd=folder, env=environment, stderr=log, stdout=log, text=True
+        )
+    service = Service(f"http://127.0.0.1:{port}", port, process)
+    try:
+        wait_until_ready(service, folder / "log")
+        yield service
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        process.wait(20)
+
+
+def wait_until_ready(service: Service, log: Path) -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until and service.process.poll() is None:
+        try:
+            if httpx.get(service.url + "/readyz", timeout=2).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.05)
+    raise AssertionError(log.read_text())
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with running(tmp_path_factory.mktemp("service"), "--workers", "2") as service:
+        yield service
+    assert service.process.returncode == 0
+
+
+def test_files_and_a_raw_body_are_answered(service: Service, digits: list[bytes], model: Model) -> None:
+    files = [("file", (f"{digit}.png", data)) for digit, data in enumerate(digits)]
+    told = httpx.post(service.url + "/predict", files=files).json()
+    assert told["model"] == model.identity
+    assert [one["digit"] for one in told["predictions"]] == list(range(10))
+    raw = httpx.post(service.url + "/predict", content=digits[6], headers={"content-type": "image/png"}).json()
+    assert raw["predictions"][0]["probabilities"] == told["predictions"][6]["probabilities"]
+
+
+def test_every_broken_file_costs_only_itself(service: Service, digits: list[bytes], broken: dict[str, bytes]) -> None:
+    for reason, data in broken.items():
+        if reason == "too_many_bytes":
+            continue  # longer than this service lets a whole request be: below
+        alone = httpx.post(service.url + "/predict", files={"f": ("a.png", data)})
+        assert alone.status_code == 422, alone.text
+        assert alone.json()["predictions"][0]["reason"] == reason
+        among = httpx.post(service.url + "/predict", files=[("f", digits[3]), ("f", ("a.png", data)), ("f", digits[5])])
+        assert among.status_code == 200
+        assert [one["digit"] for one in among.json()["predictions"]] == [3, None, 5]
+
+
+def test_a_request_that_is_too_long_is_refused_before_it_is_read(service: Service) -> None:
+    response = httpx.post(service.url + "/predict", content=bytes(1_000_001), headers={"content-type": "image/png"})
+    assert (response.status_code, response.json()["error"]["code"]) == (413, "too_many_bytes")
+
+
+def test_strangers_at_the_same_time_get_their_own_answers(service: Service, digits: list[bytes]) -> None:
+    with ThreadPoolExecutor(16) as pool, httpx.Client() as client:
+
+        def ask(place: int) -> int | None:
+            data = digits[place % 10] if place % 7 else b"poison"
+            answer = client.post(service.url + "/predict", files={"f": ("a.png", data)}).json()
+            return answer["predictions"][0]["digit"]
+
+        answers = list(pool.map(ask, range(400)))
+    assert answers == [place % 10 if place % 7 else None for place in range(400)]
+
+
+def receive_all(connection: socket.socket) -> bytes:
+    return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+BROKEN_REQUESTS = {
+    "no http": b"hello\r\n\r\n",
+    "bad length": b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
+    "early close": b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\nContent-Length: 100\r\n\r\nabc",
+    "unfinished multipart": b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
+    b"Content-Type: multipart/form-data; boundary=X\r\n\r\n--X\r\n",
+    "binary path": b"GET /%ff%fe%00 HTTP/1.1\r\nHost: a\r\n\r\n",
+    "binary query": b"POST /predict?model=%ff%00 HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
+    "binary content type": b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: \xff\xfe\r\nContent-Length: 0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("request_name", BROKEN_REQUESTS)
+def test_no_broken_request_is_our_fault(service: Service, request_name: str, digits: list[bytes]) -> None:
+    with socket.create_connection(("127.0.0.1", service.port), timeout=5) as connection:
+        connection.sendall(BROKEN_REQUESTS[request_name])
+        connection.shutdown(socket.SHUT_WR)
+        answer = receive_all(connection)
+    assert b" 500 " not in answer.split(b"\r\n")[0]
+    assert httpx.post(service.url + "/predict", files={"f": digits[0]}).json()["predictions"][0]["digit"] == 0
+
+
+def test_the_service_never_loads_torch_nor_training(service: Service) -> None:
+    loaded = subprocess.run(
+        [sys.executable, "-c", "import serving.service, sys; print('\\n'.join(sys.modules))"],
+        capture_output=True, text=True, check=True, cwd="/", env=os.environ | {"DIGITS_MODELS": str(ROOT / "models")},
+    ).stdout.split()  # fmt: skip
+    assert "serving.http.api" in loaded
+    assert not {name.split(".")[0] for name in loaded} & {"torch", "torchvision", "onnx", "onnxscript", "training"}
+    maps = [Path(f"/proc/{pid}/maps").read_text() for pid in tree(service.process.pid)]
+    assert len(maps) >= 3
+    assert not any("libtorch" in text for text in maps)
+
+
+def tree(pid: int) -> list[int]:
+    children = [
+        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
+    ]
+    return [pid, *(below for child in children for below in tree(child))]
+
+
+def test_sigterm_finishes_what_was_accepted_and_exits_with_0(tmp_path: Path, digits: list[bytes]) -> None:
+    head = f"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\nContent-Length: {len(digits[2])}\r\n\r\n"
+    with running(tmp_path) as service, ExitStack() as stack:
+        connections = [stack.enter_context(socket.create_connection(("127.0.0.1", service.port), 10)) for _ in range(8)]
+        for connection in connections:
+            connection.sendall(head.encode() + digits[2][:50])
+        time.sleep(0.3)
+        service.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        for connection in connections:
+            connection.sendall(digits[2][50:])
+        answers = [receive_all(connection) for connection in connections]
+    assert all(answer.startswith(b"HTTP/1.1 200 ") and b'"digit":2' in answer for answer in answers)
+    assert service.process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "code", "message"),
+    [
+        (["--model", "convnot"], {}, 2, "There is no model 'convnot'. Models: convnet"),
+        (["--models", "/nowhere"], {}, 2, "/nowhere is not a folder of models"),
+        ([], {"DIGITS_WORKERS": "many"}, 2, "DIGITS_WORKERS must be a whole number from 1, not 'many'"),
+        (["--host", "256.0.0.1"], {}, 3, "256.0.0.1:3000 cannot be listened on"),
+    ],
+)
+def test_a_mistake_is_told_at_once(
+    arguments: list[str], environment: dict[str, str], code: int, message: str, tmp_path: Path
+) -> None:
+    known = os.environ | {"DIGITS_MODELS": str(ROOT / "models")} | environment
+    result = subprocess.run(
+        command(*arguments), cwd=tmp_path, env=known, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert result.returncode == code
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_port_that_is_taken_is_told_at_once(service: Service, tmp_path: Path) -> None:
+    known = os.environ | {"DIGITS_MODELS": str(ROOT / "models")}
+    result = subprocess.run(
+        command("--port", str(service.port)),
+        cwd=tmp_path,
+        env=known,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert result.returncode == 3
+    assert "cannot be listened on: Address already in use" in result.stderr
+
+
+def test_a_model_tampered_with_is_not_served(tmp_path: Path) -> None:
+    folder = tmp_path / "models" / "convnet"
+    folder.mkdir(parents=True)
+    for name in ("card.json", "model.onnx"):
+        (folder / name).write_bytes((ROOT / "models" / "convnet" / name).read_bytes())
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps(card | {"onnx_sha256": "0" * 64}))
+    result = subprocess.run(
+        command("--models", str(tmp_path / "models")), capture_output=True, text=True, timeout=30, check=False
+    )
+    assert result.returncode == 2
+    assert "not the file that its card proves" in result.stderr
