@@ -46,11 +46,16 @@ class CannotListen(Exception):
 
 
 def serve(host: str, port: int) -> None:
-    """Listen until SIGTERM or Ctrl-C. Requests in flight are finished. Raises CannotListen."""
-    try:  # BentoML's supervisor would try for ever, and say so in a traceback each time
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+    """Listen until SIGTERM or Ctrl-C. Requests in flight are finished.
+
+    host: an address, or a name that stands for one. Raises CannotListen.
+    """
+    try:  # BentoML's supervisor takes no names, and would try a taken port for ever
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        family, kind, protocol, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)  # IPv4 first
+        with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
+            probe.bind(address)
     except OSError as error:
         raise CannotListen(f"{host}:{port} cannot be listened on: {error.strerror or error}") from error
-    Digits.serve_http(host=host, port=port)  # type: ignore[attr-defined]
+    Digits.serve_http(host=address[0], port=port)  # type: ignore[attr-defined]

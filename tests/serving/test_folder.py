@@ -154,7 +154,12 @@ def test_ctrl_c_keeps_the_rows_so_far_and_says_where(tmp_path: Path, digits: lis
         (tmp_path / "scans" / f"{place}.png").write_bytes(digits[place % 10])
     command = [*DIGITS, "predict", "scans", "-o", "out.csv"]
     process = subprocess.Popen(
-        command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=os.environ | {"DIGITS_MODELS": str(ROOT / "models")}
+        command,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"DIGITS_MODELS": str(ROOT / "models")},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  background jobs inherit it ignored
     )
     part = tmp_path / "out.csv.part"
     until = time.monotonic() + 20

@@ -160,7 +160,7 @@ def tree(pid: int) -> list[int]:
 
 def test_sigterm_finishes_what_was_accepted_and_exits_with_0(tmp_path: Path, digits: list[bytes]) -> None:
     head = f"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\nContent-Length: {len(digits[2])}\r\n\r\n"
-    with running(tmp_path) as service, ExitStack() as stack:
+    with running(tmp_path, "--host", "localhost") as service, ExitStack() as stack:
         connections = [stack.enter_context(socket.create_connection(("127.0.0.1", service.port), 10)) for _ in range(8)]
         for connection in connections:
             connection.sendall(head.encode() + digits[2][:50])
@@ -180,7 +180,7 @@ def test_sigterm_finishes_what_was_accepted_and_exits_with_0(tmp_path: Path, dig
         (["--model", "convnot"], {}, 2, "There is no model 'convnot'. Models: convnet"),
         (["--models", "/nowhere"], {}, 2, "/nowhere is not a folder of models"),
         ([], {"DIGITS_WORKERS": "many"}, 2, "DIGITS_WORKERS must be a whole number from 1, not 'many'"),
-        (["--host", "256.0.0.1"], {}, 3, "256.0.0.1:3000 cannot be listened on"),
+        (["--host", "no.such.host.invalid"], {}, 3, "no.such.host.invalid:3000 cannot be listened on"),
     ],
 )
 def test_a_mistake_is_told_at_once(
