@@ -20,8 +20,7 @@ import torch
 sys.path[0] = str(Path(__file__).parents[1])  # benchmarks/training.py would hide the package of the same name
 
 from serving.runtime import Session  # noqa: E402
-from training import data, device  # noqa: E402
-from training.model import Model  # noqa: E402
+from training import data, device, fit  # noqa: E402
 from training.recipes import RECIPES  # noqa: E402
 
 
@@ -47,7 +46,7 @@ def main() -> None:
     torch.set_num_threads(1)
     recipe, folder = RECIPES[options.name], options.models / options.name
     pictures = data.load(recipe.dataset, "test").pictures.numpy()
-    eager = Model(recipe.network(), recipe.mean, recipe.std).eval()
+    eager = fit.build(recipe).eval()
     scripted = torch.jit.load(folder / "model.ts")
     optimised = torch.jit.optimize_for_inference(torch.jit.load(folder / "model.ts"))
     session = Session(folder / "model.onnx")

@@ -38,7 +38,7 @@ def run(
     seeds: Annotated[int, typer.Option(min=1, help="Train with the seeds 0 to SEEDS - 1.")] = 1,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's own number.")] = None,
     wanted: Annotated[device.Wanted, typer.Option("--device", help="auto takes the accelerator that is there.")] = "auto",
-    threads: Annotated[int, typer.Option(min=1, help="CPU threads; results repeat bit for bit at the same number.")] = 1,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads instead of the recipe's own number.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue interrupted runs, skip finished ones.")] = False,  # noqa: FBT002  typer's form of a flag
     runs_folder: Runs = Path("runs"),
 ) -> None:
@@ -46,33 +46,35 @@ def run(
     for name in names:
         if name != "all":
             _known(name)
-    device.prepare_cpu(threads)
     try:
         where = device.choose(wanted)
     except device.DeviceFault as error:
         _stop(str(error), USAGE)
     for name in list(RECIPES) if "all" in names else names:
+        device.prepare_cpu(threads or RECIPES[name].threads)
         for seed in range(seeds):
             with _faults_told():
                 _run_one(runs.locate(name, seed, runs_folder), where, epochs or RECIPES[name].epochs, resume=resume)
 
 
 def _run_one(run: runs.Run, where: torch.device, epochs: int, *, resume: bool) -> None:
-    if resume and run.result.exists():
+    if resume and run.result.exists() and runs.read_result(run.result).epochs >= epochs:
         console.print(f"{run.name} seed {run.seed}: already finished ({run.result})")
         return
+    splits = runs.load_images(RECIPES[run.name], run.seed, where)
+    training = runs.start(run, where, resume=resume)
     with _ctrl_c() as stop, _bar() as bar:
         task = bar.add_task(f"{run.name} seed {run.seed}", total=None, loss="", rate="")
 
         def on_step(training: fit.Training, steps: int) -> None:
             tally, done = training.tally, training.epoch * steps + training.step
-            if tally.seen and not done % 16:
+            if tally.seen and (not done % 16 or training.step == steps):
                 loss = f"loss {tally.loss / tally.seen:.4f}  accuracy {tally.correct / tally.seen:6.2%}"
                 rate = f"{tally.seen / tally.seconds:,.0f} images/s"
                 bar.update(task, total=steps * epochs, completed=done, loss=loss, rate=rate)
 
         try:
-            for epoch in runs.carry_out(run, where, epochs, resume=resume, on_step=on_step, should_stop=lambda: bool(stop)):
+            for epoch in runs.carry_out(run, training, splits, epochs, on_step, lambda: bool(stop)):
                 console.print(
                     f"{run.name} seed {run.seed} epoch {epoch.epoch}/{epochs}: loss {epoch.train_loss:.4f}, "
                     f"validation {epoch.validation_accuracy:.2%}, {epoch.seconds:.1f} s, "
@@ -80,12 +82,14 @@ def _run_one(run: runs.Run, where: torch.device, epochs: int, *, resume: bool) -
                 )
         except fit.Interrupted:
             _stop(f"Stopped. {run.checkpoint} holds the state; continue with --resume.", INTERRUPTED)
-    result = next(result for result in runs.read_finished(run.name, run.folder.parent.parent) if result.seed == run.seed)
-    test = evaluate.Accuracy(result.test_correct, result.test_total)
-    console.print(
-        f"{run.name} seed {run.seed}: test {test.value:.2%} "
-        f"(95 % {test.interval[0]:.2%} to {test.interval[1]:.2%}), trained on {result.hardware}"
-    )
+        result = runs.read_result(run.result)
+        test = evaluate.Accuracy(result.test_correct, result.test_total)
+        console.print(
+            f"{run.name} seed {run.seed}: test {test.value:.2%} "
+            f"(95 % {test.interval[0]:.2%} to {test.interval[1]:.2%}), trained on {result.hardware}"
+        )
+        if stop:  # it came after the last step
+            raise typer.Exit(INTERRUPTED)
 
 
 @app.command("export")

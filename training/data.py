@@ -80,6 +80,8 @@ def load(name: DatasetName, split: Split, folder: Path | None = None) -> Images:
     Raises DataFault where a file is not the published one or the folder cannot be written.
     """
     folder = folder or root()
+    if all(path.exists() for path in _raw_files(name, folder)):
+        verify(name, folder, split)  # before torchvision, which meets a wrong file with an assertion
     source = torchvision.datasets.MNIST if name == "MNIST" else torchvision.datasets.FashionMNIST
     try:
         images = source(str(folder), train=split == "train", download=True)
@@ -89,12 +91,15 @@ def load(name: DatasetName, split: Split, folder: Path | None = None) -> Images:
     return Images(images.data.contiguous(), images.targets.long())
 
 
+def _raw_files(name: DatasetName, folder: Path) -> list[Path]:
+    return [folder / name / "raw" / file for file in FILES]
+
+
 def verify(name: DatasetName, folder: Path, split: Split | None = None) -> None:
     """Compare the raw files (of one split, or of both) with the published ones; DataFault names the first that differs."""
-    for file, expected in zip(FILES, SHA256[name], strict=True):
-        if split is not None and not file.startswith(SPLIT_STEM[split]):
+    for path, expected in zip(_raw_files(name, folder), SHA256[name], strict=True):
+        if split is not None and not path.name.startswith(SPLIT_STEM[split]):
             continue
-        path = folder / name / "raw" / file
         try:
             actual = hashlib.sha256(path.read_bytes()).hexdigest()
         except OSError as error:
@@ -111,10 +116,12 @@ def fingerprint(name: DatasetName) -> str:
     return hashlib.sha256("\n".join(SHA256[name]).encode()).hexdigest()
 
 
-def training_part(images: Images, count: int, seed: int) -> Images:
-    """The `count` images that a seed draws from the first 55,000 of the training split."""
+def training_part(images: Images, count: int, seed: int | None) -> Images:
+    """The `count` images that a seed draws from the first 55,000 of the training split; without a seed the first of all."""
     if not 0 < count <= VALIDATION_START:
         raise ValueError(f"a recipe trains on 1 to {VALIDATION_START} images, not {count}")
+    if seed is None:
+        return images[slice(count)]
     order = torch.randperm(VALIDATION_START, generator=torch.Generator().manual_seed(seed))
     return images.take(order[:count].sort().values)
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 Scores = npt.NDArray[np.floating]
-"""(N, 10), higher is more likely."""
+"""(N, 10), higher is more likely; or (N, 1), the digit regressed as a number."""
 Probabilities = npt.NDArray[np.floating]
 """(N, 10), rows sum to 1."""
 Labels = npt.NDArray[np.integer]
@@ -39,9 +39,14 @@ class Accuracy:
         return centre - half, centre + half
 
 
-def accuracy(scores: Scores, labels: Labels) -> Accuracy:
-    """The share of rows whose largest score is at the label."""
-    return Accuracy(int((scores.argmax(1) == labels).sum()), len(labels))
+def accuracy(probabilities: Probabilities, labels: Labels) -> Accuracy:
+    """The share of rows whose largest probability is at the label."""
+    return Accuracy(int((probabilities.argmax(1) == labels).sum()), len(labels))
+
+
+def residual(values: Scores, labels: Labels) -> float:
+    """The root mean square distance of (N, 1) regressed digits from the labels, in digits."""
+    return float(np.sqrt(np.mean((values[:, 0].astype(np.float64) - labels) ** 2)))
 
 
 def softmax(scores: Scores, temperature: float = 1.0) -> npt.NDArray[np.float64]:

@@ -40,15 +40,13 @@ def export(name: str, runs_folder: Path, folder: Path) -> Card:
     is missing.
     """
     results = runs.read_finished(name, runs_folder)
-    if not results or results[0].seed != 0:
-        raise runs.RunFault(f"{runs_folder / name} has no finished run of seed 0; make one with: digits-train run {name}")
     checkpoint = runs.locate(name, 0, runs_folder).checkpoint
     temperature = results[0].temperature
     pictures: Pictures = data.load(RECIPES[name].dataset, "test").pictures.numpy()
     # Read twice: the reference must come from the file, not from a model that exporting may have touched.
     model = runs.load_model(checkpoint, name, temperature)
     reference = prove.evaluate_reference(runs.load_model(checkpoint, name, temperature), pictures)
-    card = _describe(name, RECIPES[name], model, results)
+    card = describe(name, RECIPES[name], model, results)
     return build(model, reference, pictures, card, folder)
 
 
@@ -88,7 +86,7 @@ def write_onnx(model: Model, path: Path, essence: dict[str, str]) -> None:
     try:
         program = torch.export.export(_ready(model), example, dynamic_shapes=batch)
     except torch._dynamo.exc.UserError as error:  # noqa: SLF001  torch's only name for it
-        raise prove.ProofFailed(f"the network fixes the batch size: {error}") from error
+        raise prove.ProofFailed(f"torch.export refuses a batch axis that may vary: {error}") from error
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns of its own internals
         exported = torch.onnx.export(
@@ -118,7 +116,7 @@ def _ready(model: Model) -> Model:
     return copy.deepcopy(model).cpu().float().eval()
 
 
-def _describe(name: str, recipe: Recipe, model: Model, results: list[runs.Result]) -> dict[str, Any]:
+def describe(name: str, recipe: Recipe, model: Model, results: list[runs.Result]) -> dict[str, Any]:
     """The card but for what only the finished files can tell."""
     first = results[0]
     tests = [Accuracy(result.test_correct, result.test_total) for result in results]
@@ -132,7 +130,7 @@ def _describe(name: str, recipe: Recipe, model: Model, results: list[runs.Result
         "classes": CLASSES[recipe.dataset],
         "parameters": parameters(model),
         "flops": flops(model),
-        "recipe": recipe.note,
+        "recipe": _told(recipe, first.epochs),
         "seed": first.seed,
         "validation": _figures(validations, None),
         "test": _figures(tests, recipe.lab_accuracy),
@@ -142,6 +140,13 @@ def _describe(name: str, recipe: Recipe, model: Model, results: list[runs.Result
         "versions": first.versions | {name: version(name) for name in ("onnx", "onnxscript", "onnxruntime", "numpy")},
         "commit": first.commit,
     }
+
+
+def _told(recipe: Recipe, epochs: int) -> str:
+    told = f"{recipe.note}."
+    if epochs != recipe.epochs:
+        told += f" Trained for {epochs} instead of {recipe.epochs} epochs."
+    return told + (f" Corrected: {recipe.corrected}." if recipe.corrected else "")
 
 
 def _figures(accuracies: list[Accuracy], lab: float | None) -> dict[str, Any]:

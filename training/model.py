@@ -6,6 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from training import evaluate
+from training.evaluate import Labels, Scores
+
 
 class Scale(nn.Module):
     """Pixels 0 to 255 as the network was trained on them: (value / 255 - mean) / std.
@@ -31,29 +34,74 @@ class Scale(nn.Module):
         return pixels.div_(self.span)
 
 
+class Softmax(nn.Module):
+    """A classifier's head: softmax(scores / T), T fitted on the validation split (Guo et al. 2017)."""
+
+    temperature: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("temperature", torch.tensor(1.0))
+
+    def forward(self, scores: Tensor) -> Tensor:
+        """scores: (N, 10). Returns probabilities, (N, 10)."""
+        return torch.softmax(scores / self.temperature, dim=1)
+
+    @staticmethod
+    def fit(scores: Scores, labels: Labels) -> float:
+        """The temperature, from the validation split."""
+        return evaluate.fit_temperature(scores, labels)
+
+
+class NearestDigit(nn.Module):
+    """The head of a network that regresses the digit as one number v: p(d) ~ exp(-(v - d)^2 / (2 s^2)).
+
+    The answer is v rounded and clipped, and its probabilities are honest: s, kept as `temperature`, is the residual of the
+    validation split.
+    """
+
+    temperature: Tensor
+    digits: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("temperature", torch.tensor(1.0))
+        self.register_buffer("digits", torch.arange(10.0))
+
+    def forward(self, values: Tensor) -> Tensor:
+        """values: (N, 1). Returns probabilities, (N, 10)."""
+        return torch.softmax(-0.5 * ((values - self.digits) / self.temperature) ** 2, dim=1)
+
+    @staticmethod
+    def fit(values: Scores, labels: Labels) -> float:
+        """The residual s, in digits, from the validation split."""
+        return evaluate.residual(values, labels)
+
+
+Head = Softmax | NearestDigit
+
+
 class Model(nn.Module):
-    """Scale, network, and a softmax at the temperature fitted on the validation split (Guo et al. 2017).
+    """Scale, network, head.
 
     One class is trained, evaluated, exported and, in float64, used as the reference: what is served cannot drift from
     what was trained.
     """
 
-    temperature: Tensor
-
-    def __init__(self, network: nn.Module, mean: float, std: float) -> None:
+    def __init__(self, network: nn.Module, mean: float, std: float, head: type[Head] = Softmax) -> None:
         super().__init__()
         self.scale = Scale(mean, std)
         self.network = network
-        self.register_buffer("temperature", torch.tensor(1.0))
+        self.head = head()
 
     def scores(self, images: Tensor) -> Tensor:
-        """images: (N, 28, 28) uint8. Returns the network's raw output, (N, 10)."""
+        """images: (N, 28, 28) uint8. Returns the network's raw output, (N, 10) or (N, 1)."""
         return cast("Tensor", self.network(self.scale(images)))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """images: (N, 28, 28) uint8. Returns (probabilities, scores), both (N, 10)."""
+        """images: (N, 28, 28) uint8. Returns (probabilities, scores): (N, 10), and (N, 10) or (N, 1)."""
         scores = self.network(self.scale(images))
-        return torch.softmax(scores / self.temperature, dim=1), scores
+        return self.head(scores), scores
 
 
 def parameters(model: nn.Module) -> int:
@@ -63,7 +111,7 @@ def parameters(model: nn.Module) -> int:
 
 def flops(model: Model) -> int:
     """Floating-point operations of one picture, 2 x multiply-adds of its convolutions and matrix products."""
-    picture = torch.zeros(1, 28, 28, dtype=torch.uint8, device=model.temperature.device)
+    picture = torch.zeros(1, 28, 28, dtype=torch.uint8, device=model.scale.span.device)
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         model.scores(picture)
     return int(counter.get_total_flops())

@@ -121,7 +121,7 @@ def prove_onnx(path: Path, reference: Reference, pictures: Pictures) -> Report:
 
     pictures: the (N, 28, 28) uint8 that the reference was made of. Raises ProofFailed.
     """
-    _check_graph(path)
+    _check_graph(path, reference.scores.shape[1])
     try:
         session = runtime.Session(path)
     except runtime.ModelUnusable as error:
@@ -238,7 +238,7 @@ def _check_mates(run: Runner, reference: Reference, pictures: Pictures) -> None:
             raise ProofFailed(f"a picture's answer depends on its batch-mates: {distance:,.0f} eps from float64 among them")
 
 
-def _check_graph(path: Path) -> None:
+def _check_graph(path: Path, scores: int) -> None:
     """One self-contained file, the promised signature, a batch axis that is dynamic, nothing random or left to train."""
     loaded = onnx.load(str(path), load_external_data=False)
     if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in loaded.graph.initializer):
@@ -252,7 +252,7 @@ def _check_graph(path: Path) -> None:
     promised = [
         (runtime.INPUT, tensor.UINT8, ["batch", 28, 28]),
         (runtime.PROBABILITIES, tensor.FLOAT, ["batch", 10]),
-        (runtime.SCORES, tensor.FLOAT, ["batch", 10]),
+        (runtime.SCORES, tensor.FLOAT, ["batch", scores]),
     ]
     if signature != promised:
         raise ProofFailed(f"{path} has the signature {signature}, not {promised}")

@@ -72,29 +72,27 @@ def locate(name: str, seed: int, runs: Path) -> Run:
     return Run(name, seed, runs / name / f"seed-{seed}")
 
 
+def load_images(recipe: Recipe, seed: int, where: torch.device) -> tuple[data.Images, data.Images]:
+    """What a recipe trains on with a seed, and the validation split, both on a device. Raises data.DataFault."""
+    everything = data.load(recipe.dataset, "train")
+    part = data.training_part(everything, recipe.images, seed if recipe.draw == "seed" else None)
+    return part.to(where), data.validation_part(everything).to(where)
+
+
 def carry_out(
     run: Run,
-    where: torch.device,
+    training: fit.Training,
+    splits: tuple[data.Images, data.Images],
     epochs: int,
-    *,
-    resume: bool,
     on_step: StepCallback,
     should_stop: Callable[[], bool],
 ) -> Iterator[fit.Epoch]:
-    """Train a run to `epochs` epochs, yielding each as it ends; the folder always holds the newest usable checkpoint.
+    """Train to `epochs` epochs, yielding each as it ends; the folder always holds the newest usable checkpoint.
 
-    Interrupted between two steps, it saves where it stands and raises fit.Interrupted; with `resume` it continues from
-    there to the same weights, bit for bit.
+    training: from `start`. splits: from `load_images`. Interrupted between two steps, it saves where it stands and raises
+    fit.Interrupted; started again it continues from there to the same weights, bit for bit.
     """
-    recipe = RECIPES[run.name]
-    training = fit.begin(recipe, run.seed, where)
-    _make_folder(run, fresh=not resume)
-    if resume and run.checkpoint.exists():
-        training.restore(read_checkpoint(run.checkpoint, run.name))
-        _trim_history(run, training.epoch)
-    everything = data.load(recipe.dataset, "train")
-    images = data.training_part(everything, recipe.images, run.seed).to(where)
-    validation = data.validation_part(everything).to(where)
+    images, validation = splits
     try:
         for epoch in fit.fit(training, images, validation, epochs, on_step, should_stop):
             with run.history.open("a", encoding="utf-8") as history:
@@ -110,11 +108,13 @@ def carry_out(
 def _measure(run: Run, training: fit.Training, validation: data.Images) -> Result:
     recipe, model = training.recipe, training.model
     scores, labels = fit.scores_of(model, validation), fit.labels_of(validation)
-    temperature = evaluate.fit_temperature(scores, labels)
-    on_validation = evaluate.accuracy(scores, labels)
     test = data.load(recipe.dataset, "test")
     test_scores, test_labels = fit.scores_of(model, test.to(training.device)), fit.labels_of(test)
-    on_test = evaluate.accuracy(test_scores, test_labels)
+    before = evaluate.calibration_error(fit.probabilities_of(model, test_scores), test_labels)
+    model.head.temperature.fill_(recipe.head.fit(scores, labels))
+    probabilities = fit.probabilities_of(model, test_scores)
+    on_validation = evaluate.accuracy(fit.probabilities_of(model, scores), labels)
+    on_test = evaluate.accuracy(probabilities, test_labels)
     return Result(
         name=run.name,
         seed=run.seed,
@@ -123,14 +123,27 @@ def _measure(run: Run, training: fit.Training, validation: data.Images) -> Resul
         validation_total=on_validation.total,
         test_correct=on_test.correct,
         test_total=on_test.total,
-        temperature=temperature,
-        ece_before=evaluate.calibration_error(evaluate.softmax(test_scores), test_labels),
-        ece_after=evaluate.calibration_error(evaluate.softmax(test_scores, temperature), test_labels),
+        temperature=model.head.temperature.item(),
+        ece_before=before,
+        ece_after=evaluate.calibration_error(probabilities, test_labels),
         seconds=sum(line["seconds"] for line in read_history(run)),
         hardware=device.describe(next(model.parameters()).device),
         versions={"torch": torch.__version__, "torchvision": version("torchvision")},
         commit=commit(),
     )
+
+
+def start(run: Run, where: torch.device, *, resume: bool) -> fit.Training:
+    """The training of a run: as its checkpoint has it where it is to be resumed, else untrained in an emptied folder."""
+    training = fit.begin(RECIPES[run.name], run.seed, where)
+    run.folder.mkdir(parents=True, exist_ok=True)
+    if resume and run.checkpoint.exists():
+        training.restore(read_checkpoint(run.checkpoint, run.name))
+        _trim_history(run, training.epoch)
+    else:
+        for path in (run.checkpoint, run.history, run.result):
+            path.unlink(missing_ok=True)
+    return training
 
 
 def read_history(run: Run) -> list[dict[str, Any]]:
@@ -140,15 +153,25 @@ def read_history(run: Run) -> list[dict[str, Any]]:
     return [json.loads(line) for line in run.history.read_text(encoding="utf-8").splitlines()]
 
 
+def read_result(path: Path) -> Result:
+    """A finished run's result.json; RunFault where it is damaged."""
+    try:
+        return Result(**json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise RunFault(f"{path} is not a run's result; remove it and train again") from error
+
+
 def read_finished(name: str, runs: Path) -> list[Result]:
-    """The finished runs of a recipe, by seed; damaged files raise RunFault."""
-    results = []
-    for path in (runs / name).glob("seed-*/result.json"):
-        try:
-            results.append(Result(**json.loads(path.read_text(encoding="utf-8"))))
-        except (ValueError, TypeError) as error:
-            raise RunFault(f"{path} is not a run's result; remove it and train again") from error
-    return sorted(results, key=lambda result: result.seed)
+    """The finished runs of a recipe, by seed, seed 0's first.
+
+    Raises RunFault where seed 0's is missing, or where they were trained for different numbers of epochs.
+    """
+    results = sorted(map(read_result, (runs / name).glob("seed-*/result.json")), key=lambda result: result.seed)
+    if not results or results[0].seed != 0:
+        raise RunFault(f"{runs / name} has no finished run of seed 0; make one with: digits-train run {name}")
+    if len({result.epochs for result in results}) > 1:
+        raise RunFault(f"{runs / name} has seeds trained for different numbers of epochs; train them anew")
+    return results
 
 
 def read_checkpoint(path: Path, name: str) -> dict[str, Any]:
@@ -166,10 +189,9 @@ def read_checkpoint(path: Path, name: str) -> dict[str, Any]:
 
 def load_model(path: Path, name: str, temperature: float) -> Model:
     """The trained model on the CPU, in evaluation mode, its weights read from a checkpoint."""
-    recipe: Recipe = RECIPES[name]
-    model = Model(recipe.network(), recipe.mean, recipe.std)
+    model = fit.build(RECIPES[name])
     model.network.load_state_dict(read_checkpoint(path, name)["network"])
-    model.temperature.fill_(temperature)
+    model.head.temperature.fill_(temperature)
     return model.eval()
 
 
@@ -185,13 +207,6 @@ def commit() -> str:
         return git("rev-parse", "HEAD").strip() + ("-dirty" if dirty.strip() else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-
-
-def _make_folder(run: Run, *, fresh: bool) -> None:
-    run.folder.mkdir(parents=True, exist_ok=True)
-    if fresh:
-        for path in (run.checkpoint, run.history, run.result):
-            path.unlink(missing_ok=True)
 
 
 def _save(training: fit.Training, run: Run) -> None:

@@ -1,4 +1,5 @@
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -50,13 +51,19 @@ def test_both_data_sets_are_the_published_ones(name: data.DatasetName) -> None:
         assert images.labels.bincount().shape == (10,)
 
 
-def test_a_file_that_is_not_the_published_one_is_named(copied: Path) -> None:
-    path = copied / "MNIST" / "raw" / "t10k-labels-idx1-ubyte"
+def one_bit_off(content: bytes) -> bytes:
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
+@pytest.mark.parametrize("file", ["t10k-labels-idx1-ubyte", "t10k-images-idx3-ubyte"])
+@pytest.mark.parametrize(
+    "spoil", [one_bit_off, lambda content: content[: len(content) // 2], lambda _content: b"", lambda _content: b"garbage"]
+)
+def test_a_file_that_is_not_the_published_one_is_named(file: str, spoil: Callable[[bytes], bytes], copied: Path) -> None:
+    path = copied / "MNIST" / "raw" / file
     path.chmod(0o644)
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(data.DataFault, match="t10k-labels-idx1-ubyte is not the published file"):
+    path.write_bytes(spoil(path.read_bytes()))
+    with pytest.raises(data.DataFault, match=f"{file} is not the published file"):
         data.load("MNIST", "test", copied)
     assert len(data.load("MNIST", "train", copied)) == 60_000
 

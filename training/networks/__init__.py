@@ -1,1 +1,1 @@
-"""The architectures, one module per lab: nn.Module classes, forward only."""
+"""The architectures, one module per lab: nn.Module classes and nothing of how they are trained."""
