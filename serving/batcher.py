@@ -10,10 +10,6 @@ import numpy as np
 from serving.runtime import Pictures, Rows
 
 
-class Overloaded(Exception):
-    """As many pictures wait as may wait; the caller should come back later."""
-
-
 class Batcher:
     """Runs pictures of concurrent callers together, and hands each caller its own rows.
 
@@ -21,25 +17,21 @@ class Batcher:
     idle service answers as fast after a burst as before it. Belongs to one event loop.
     """
 
-    def __init__(self, run: Callable[[Pictures], Rows], executor: Executor, *, max_batch: int, max_waiting: int) -> None:
+    def __init__(self, run: Callable[[Pictures], Rows], executor: Executor, *, max_batch: int) -> None:
         """run: (N, 28, 28) uint8 to (N, 10) float32, called in the executor with at most max_batch pictures."""
         self._run, self._executor = run, executor
-        self._max_batch, self._max_waiting = max_batch, max_waiting
+        self._max_batch = max_batch
         self._queue: deque[tuple[Pictures, asyncio.Future[Rows]]] = deque()
-        self._waiting = 0
         self._worker: asyncio.Task[None] | None = None
 
     async def submit(self, pictures: Pictures) -> Rows:
-        """The rows of a caller's pictures, in order. Raises Overloaded where too many wait already."""
+        """The rows of a caller's pictures, in order. How many may wait is the callers' to limit."""
         if not len(pictures):
             return np.empty((0, 10), np.float32)
-        if self._waiting + len(pictures) > self._max_waiting:
-            raise Overloaded
         loop = asyncio.get_running_loop()
         parts = [pictures[start : start + self._max_batch] for start in range(0, len(pictures), self._max_batch)]
         futures: list[asyncio.Future[Rows]] = [loop.create_future() for _ in parts]
         self._queue.extend(zip(parts, futures, strict=True))
-        self._waiting += len(pictures)
         if self._worker is None:
             self._worker = loop.create_task(self._work())
         return np.concatenate(await asyncio.gather(*futures))
@@ -69,7 +61,6 @@ class Batcher:
         batch, size = [], 0
         while self._queue and size + len(self._queue[0][0]) <= self._max_batch:
             part, future = self._queue.popleft()
-            self._waiting -= len(part)
             if not future.done():
                 batch.append((part, future))
                 size += len(part)

@@ -10,6 +10,8 @@ from serving.reading import ReadingKind
 
 SHA256 = re.compile("[0-9a-f]{64}")
 
+CLASSES = 10
+
 CONTRACT = 1
 """The version of the agreement between training and serving; a card of another version is refused."""
 
@@ -87,7 +89,10 @@ def _check(card: Card, path: Path) -> None:
         raise CardInvalid(f"{path} names its model {card.name!r}, but its folder is {path.parent.name!r}")
     if card.reading not in get_args(ReadingKind):
         raise CardInvalid(f"{path} has an unknown reading {card.reading!r}")
-    if not (isinstance(card.classes, list) and card.classes and all(isinstance(name, str) for name in card.classes)):
-        raise CardInvalid(f"{path} has no list of class names")
+    named = isinstance(card.classes, list) and all(isinstance(name, str) for name in card.classes)
+    if not named or len(card.classes) != CLASSES:
+        raise CardInvalid(f"{path} has no list of {CLASSES} class names")
+    if not (isinstance(card.test, dict) and {"accuracy", "interval"} <= card.test.keys()):
+        raise CardInvalid(f"{path} has no test accuracy with its interval")
     if not (isinstance(card.onnx_sha256, str) and SHA256.fullmatch(card.onnx_sha256)):
         raise CardInvalid(f"{path} has no sha256 of its model.onnx")

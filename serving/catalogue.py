@@ -1,6 +1,7 @@
 """The folders of models/, each checked against its card and loaded."""
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +69,8 @@ def load_catalogue(folder: Path) -> Catalogue:
         try:
             models[path.name] = load_model(path)
         except ModelRefused as error:
-            refused[path.name] = str(error)
+            # Shown to clients too, whom the place of the folder does not concern.
+            refused[path.name] = str(error).replace(f"{folder}{os.sep}", "")
     if not models and not refused:
         raise ModelRefused(f"{folder} holds no models")
     return Catalogue(models, refused)

@@ -13,9 +13,12 @@ Read = Reading | Rejection
 """One file's half-way state: a picture to classify, or why there is none."""
 
 
-def read_all(files: Iterable[bytes], kind: ReadingKind, limits: Limits) -> list[Read]:
-    """Read each file. A refused one becomes a value in its own place and never concerns its neighbours."""
-    return [_read_one(data, kind, limits) for data in files]
+def read_all(files: Iterable[bytes | Rejection], kind: ReadingKind, limits: Limits) -> list[Read]:
+    """Read each file, one after the other. A refused one is a value in its own place and never concerns its neighbours.
+
+    A file that could not even be opened comes as its Rejection.
+    """
+    return [file if isinstance(file, Rejection) else _read_one(file, kind, limits) for file in files]
 
 
 def _read_one(data: bytes, kind: ReadingKind, limits: Limits) -> Read:
@@ -43,7 +46,7 @@ def _outcome(one: Read, next_row: Callable[[], Rows]) -> Outcome:
     return Blank(one.picture) if one.is_blank else Prediction(next_row(), one.picture)
 
 
-def classify(files: Sequence[bytes], model: Model, limits: Limits) -> list[Outcome]:
+def classify(files: Iterable[bytes | Rejection], model: Model, limits: Limits) -> list[Outcome]:
     """Classify each file: one outcome per file, in order, whichever files it comes with."""
     read_files = read_all(files, model.card.reading, limits)
     pictures = pictures_of(read_files)

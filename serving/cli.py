@@ -38,7 +38,7 @@ def predict(
     output: Annotated[Path, typer.Option("-o", "--output", help="OUT.csv or OUT.jsonl.", show_default=False)],
     model: ModelName = None,
     models: Models = None,
-    probabilities: Annotated[bool, typer.Option("--probabilities", help="Write all ten of them.")] = False,  # noqa: FBT002
+    probabilities: Annotated[bool, typer.Option("--probabilities", help="Add columns p0 to p9 to a CSV.")] = False,  # noqa: FBT002
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 when a row is rejected.")] = False,  # noqa: FBT002
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")] = False,  # noqa: FBT002
 ) -> None:
@@ -64,7 +64,7 @@ def predict(
                     bar.advance(task, done)
             except KeyboardInterrupt:
                 _stop(f"Stopped. The rows so far are in {sink.part}", INTERRUPTED)
-    except (sources.SourceMissing, sinks.FormatUnknown) as error:
+    except (sources.SourceUnusable, sinks.FormatUnknown) as error:
         _stop(str(error), USAGE)
     except OSError as error:
         _stop(f"{_named(error, output)}: {error.strerror}", COULD_NOT)

@@ -52,12 +52,20 @@ class Wanted:
     seen: bool = False
 
 
-def answer(outcome: Outcome, source: str, model: str, card: Card, wanted: Wanted = Wanted()) -> dict[str, Any]:
-    """The answer object, but for `index`, which only a request has.
+def answer(
+    outcome: Outcome,
+    source: str,
+    index: int,
+    model: str,
+    card: Card,
+    wanted: Wanted = Wanted(),
+) -> dict[str, Any]:
+    """The answer object.
 
-    source: the file's name in an upload, or its path. model: the identity of the model that answered.
+    source: the file's name in an upload, or its path. index: its place among the files. model: the identity of the model
+    that answered.
     """
-    told: dict[str, Any] = {"source": source, "status": status(outcome)}
+    told: dict[str, Any] = {"source": source, "index": index, "status": status(outcome)}
     told |= dict.fromkeys(("digit", "name", "confidence", "probabilities", "reason", "message"))
     told["model"] = model
     if isinstance(outcome, Prediction):

@@ -32,7 +32,7 @@ class Settings:
     max_files: int = 256
     """DIGITS_MAX_FILES: in one request."""
     max_waiting: int = 4096
-    """DIGITS_MAX_WAITING: pictures that one worker takes on before it answers 503."""
+    """DIGITS_MAX_WAITING: files that one worker takes on, read or not, before it answers 503."""
     max_batch: int = 64
     """DIGITS_MAX_BATCH: pictures that one call of a model takes."""
     limits: Limits = field(default_factory=Limits)

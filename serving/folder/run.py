@@ -8,7 +8,7 @@ from typing import Any
 
 from serving.catalogue import Model
 from serving.classifier import classify
-from serving.outcome import Outcome, Rejection, answer
+from serving.outcome import Rejection, answer
 from serving.reading import Limits, Reason
 
 BATCH = 64
@@ -40,12 +40,16 @@ def predict(
     files: Iterable[Path], model: Model, limits: Limits, write: Callable[[dict[str, Any]], object], account: Account
 ) -> Iterator[int]:
     """Write one row per file, in their order, and yield the size of each batch as it is written."""
+    index = 0
     for batch in _batches(files):
         account.found += len(batch)
-        for path, outcome in zip(batch, _classify(batch, model, limits), strict=True):
-            row = answer(outcome, str(path), model.identity, model.card)
+        # The files come one by one, so that no more than one is held.
+        outcomes = classify((_contents(path, limits) for path in batch), model, limits)
+        for path, outcome in zip(batch, outcomes, strict=True):
+            row = answer(outcome, str(path), index, model.identity, model.card)
             write(row)
             account.add(row["status"])
+            index += 1
         yield len(batch)
 
 
@@ -53,12 +57,6 @@ def _batches(files: Iterable[Path]) -> Iterator[list[Path]]:
     remaining = iter(files)
     while batch := list(islice(remaining, BATCH)):
         yield batch
-
-
-def _classify(paths: list[Path], model: Model, limits: Limits) -> Iterator[Outcome]:
-    contents = [_contents(path, limits) for path in paths]
-    outcomes = iter(classify([data for data in contents if isinstance(data, bytes)], model, limits))
-    return (next(outcomes) if isinstance(data, bytes) else data for data in contents)
 
 
 def _contents(path: Path, limits: Limits) -> bytes | Rejection:

@@ -26,12 +26,8 @@ def _csv(file: TextIO, classes: int, *, probabilities: bool) -> Write:
     return lambda row: writer.writerow({**row, **{f"p{place}": p for place, p in enumerate(row["probabilities"] or ())}})
 
 
-def _json_lines(file: TextIO, _classes: int, *, probabilities: bool) -> Write:
-    def write(row: Row) -> None:
-        told = row if probabilities else {key: value for key, value in row.items() if key != "probabilities"}
-        file.write(json.dumps(told) + "\n")
-
-    return write
+def _json_lines(file: TextIO, _classes: int, *, probabilities: bool) -> Write:  # noqa: ARG001  the object always has them
+    return lambda row: file.write(json.dumps(row) + "\n")
 
 
 FORMATS = {".csv": _csv, ".jsonl": _json_lines}

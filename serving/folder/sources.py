@@ -5,32 +5,47 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 
-class SourceMissing(Exception):
-    """A path that was named does not exist."""
+class SourceUnusable(Exception):
+    """A path that was named does not exist, or is the output."""
 
 
-def find(paths: Sequence[Path], leave_out: Collection[Path] = ()) -> Iterator[Path]:
+def find(paths: Sequence[Path], outputs: Collection[Path] = ()) -> Iterator[Path]:
     """Every file of the paths, folders with all their subfolders, sorted by name within each folder.
 
-    Whatever a file's ending, it is found: a row tells what it was. Hidden files and folders below a named folder are not,
-    nor are links to folders, which could lead in circles; links to files are followed. leave_out: the output, which may
-    lie inside. Raises SourceMissing before the first file where a path does not exist.
+    Whatever a file's ending, it is found: a row tells what it was. A folder that may not be listed is found itself, so
+    that it has a row too. Hidden files and folders below a named folder are not found, nor are links to folders, which
+    could lead in circles; links to files are. outputs: files that may lie inside and are no input. Raises SourceUnusable
+    before the first file.
     """
+    own = {path.name: path.resolve() for path in outputs}
     for path in paths:
         if not path.exists():
-            raise SourceMissing(f"{path} does not exist")
-    left_out = {path.absolute() for path in leave_out}
+            raise SourceUnusable(f"{path} does not exist")
+        if _is_output(path, own):
+            raise SourceUnusable(f"{path} is an input and the output")
     for path in paths:
         for file in _walk(path) if path.is_dir() else iter([path]):
-            if file.absolute() not in left_out:
+            if not _is_output(file, own):
                 yield file
 
 
+def _is_output(path: Path, own: dict[str, Path]) -> bool:
+    return path.name in own and path.resolve() == own[path.name]
+
+
 def _walk(folder: Path) -> Iterator[Path]:
-    with os.scandir(folder) as entries:
-        ordered = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
-    for entry in ordered:
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(Path(entry.path))
+    """Depth first; a stack, because folders may be nested deeper than calls."""
+    stack: list[Iterator[os.DirEntry[str] | Path]] = [iter([folder])]
+    while stack:
+        entry = next(stack[-1], None)
+        if entry is None:
+            stack.pop()
+        elif isinstance(entry, Path) or entry.is_dir(follow_symlinks=False):
+            try:
+                with os.scandir(entry) as entries:
+                    visible = [entry for entry in entries if not entry.name.startswith(".")]
+                stack.append(iter(sorted(visible, key=lambda entry: entry.name)))
+            except OSError:
+                yield Path(entry)
         elif not entry.is_dir():
             yield Path(entry.path)

@@ -8,21 +8,22 @@ import asyncio
 import functools
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 from urllib.parse import parse_qsl
 
 import numpy as np
 
-from serving.batcher import Batcher, Overloaded
+from serving.batcher import Batcher
 from serving.catalogue import Catalogue, Model, ModelRefused
 from serving.classifier import outcomes_of, pictures_of, read_all
 from serving.http import errors
 from serving.http.errors import Headers, HttpError
 from serving.http.uploads import is_supported, uploads_of
-from serving.outcome import Rejection, Wanted, answer
+from serving.outcome import Outcome, Rejection, Wanted, answer
 from serving.settings import Settings
 
 Scope = Mapping[str, Any]
@@ -32,6 +33,8 @@ Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
 FRAMEWORK_PATHS = {"/livez", "/readyz", "/healthz", "/metrics"}
 MAX_PARAMETERS = 16
+TURN = 8
+"""Files of one request that are read before other requests have their turn."""
 DECODERS = 2
 """Threads that decode in one worker: Pillow and OpenCV let go of the interpreter while they work."""
 
@@ -59,18 +62,19 @@ class Api:
         """inner: BentoML's application, which keeps the health and metrics paths and the lifespan."""
         self._inner, self._catalogue, self._settings = inner, catalogue, settings
         self._default = catalogue.get(settings.model)
+        self._waiting = 0
         self._decoders = ThreadPoolExecutor(DECODERS, thread_name_prefix="decode")
         self._batchers = {name: self._make_batcher(model) for name, model in catalogue.models.items()}
 
     def _make_batcher(self, model: Model) -> Batcher:
         model.session.probabilities(np.zeros((self._settings.max_batch, 28, 28), np.uint8))  # the first call is slow
         executor = ThreadPoolExecutor(1, thread_name_prefix=f"run-{model.card.name}")
-        settings = self._settings
-        return Batcher(model.session.probabilities, executor, max_batch=settings.max_batch, max_waiting=settings.max_waiting)
+        return Batcher(model.session.probabilities, executor, max_batch=self._settings.max_batch)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or hand it to BentoML."""
-        if scope["type"] != "http" or scope["path"] in FRAMEWORK_PATHS:
+        is_frameworks = scope["type"] != "http" or (scope["path"] in FRAMEWORK_PATHS and scope["method"] in {"GET", "HEAD"})
+        if is_frameworks:
             await self._inner(scope, receive, send)
             return
         try:
@@ -97,6 +101,8 @@ class Api:
         if path == "/models":
             _require(method, "GET")
             return 200, _json(self._models()), ()
+        if path in FRAMEWORK_PATHS:
+            _require(method, "GET")
         if path.startswith("/models/"):
             _require(method, "GET")
             return 200, _json(asdict(self._model(path.removeprefix("/models/")).card)), ()
@@ -111,20 +117,34 @@ class Api:
             raise errors.unsupported_media_type()
         body = await _body(receive, headers, self._settings.max_body_bytes)
         uploads = uploads_of(content_type, body, self._settings.max_files)
-        loop = asyncio.get_running_loop()
-        reading = functools.partial(read_all, [upload.data for upload in uploads], model.card.reading, self._settings.limits)
-        read_files = await loop.run_in_executor(self._decoders, reading)
-        try:
-            rows = await self._batchers[model.card.name].submit(pictures_of(read_files))
-        except Overloaded:
-            raise errors.overloaded() from None
-        outcomes = outcomes_of(read_files, rows)
-        predictions = []
-        for index, (outcome, upload) in enumerate(zip(outcomes, uploads, strict=True)):
-            told = answer(outcome, upload.source, model.identity, model.card, wanted)
-            predictions.append({"source": told.pop("source"), "index": index, **told})
+        with self._admitted(len(uploads)):
+            outcomes = await self._outcomes([upload.data for upload in uploads], model)
+        predictions = [
+            answer(outcome, upload.source, index, model.identity, model.card, wanted)
+            for index, (outcome, upload) in enumerate(zip(outcomes, uploads, strict=True))
+        ]
         nothing_read = all(isinstance(outcome, Rejection) for outcome in outcomes)
         return 422 if nothing_read else 200, {"model": model.identity, "predictions": predictions}
+
+    @contextmanager
+    def _admitted(self, files: int) -> Iterator[None]:
+        """Take files on, from before they are read until they are answered. Raises HttpError 503 where it is too much."""
+        if self._waiting + files > self._settings.max_waiting:
+            raise errors.overloaded()
+        self._waiting += files
+        try:
+            yield
+        finally:
+            self._waiting -= files
+
+    async def _outcomes(self, files: list[bytes], model: Model) -> list[Outcome]:
+        loop, read_files = asyncio.get_running_loop(), []
+        # A few at a time, so that a request with many large pictures takes turns with the others.
+        for start in range(0, len(files), TURN):
+            turn = files[start : start + TURN]
+            reading = functools.partial(read_all, turn, model.card.reading, self._settings.limits)
+            read_files += await loop.run_in_executor(self._decoders, reading)
+        return outcomes_of(read_files, await self._batchers[model.card.name].submit(pictures_of(read_files)))
 
     def _model(self, name: str) -> Model:
         try:

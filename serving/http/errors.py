@@ -71,8 +71,8 @@ def unsupported_media_type() -> HttpError:
 
 
 def overloaded() -> HttpError:
-    """More pictures wait than may wait."""
-    return HttpError(503, "overloaded", "Too many pictures are waiting. Try again in a second.", (("retry-after", "1"),))
+    """More files wait than may wait."""
+    return HttpError(503, "overloaded", "Too many files are waiting. Try again in a second.", (("retry-after", "1"),))
 
 
 def internal() -> HttpError:

@@ -9,14 +9,14 @@ from serving.http import errors
 RAW_SOURCE = "body"
 """What an answer calls a picture that came without a file name."""
 MAX_PART_HEADERS = 16 * 1024
+MAX_FIELDS = 1000
+"""Fields without a file that a form may have beside its files."""
 
-_FILENAME = re.compile(rb'[; \t]filename="((?:[^"\\]|\\.)*)"', re.IGNORECASE)
-_BARE_FILENAME = re.compile(rb'[; \t]filename=([^"; \t][^; \t]*)', re.IGNORECASE)
-_EXTENDED_FILENAME = re.compile(rb"[; \t]filename\*=(utf-8|iso-8859-1)'[^']*'([^; \t]*)", re.IGNORECASE)  # RFC 5987
 _BOUNDARY = re.compile(r';[ \t]*boundary=(?:"([^"]{1,70})"|([^"; \t]{1,70}))[ \t]*(?:;|$)', re.IGNORECASE)  # RFC 2046, 5.1.1
-_HAS_FILENAME = re.compile(rb"[; \t]filename\*?=", re.IGNORECASE)
-_CONTENT_TYPE = re.compile(rb"^content-type:[ \t]*([^\r\n;]+)", re.IGNORECASE | re.MULTILINE)
-_DISPOSITION = re.compile(rb"^content-disposition:[ \t]*(.*)$", re.IGNORECASE | re.MULTILINE)
+_HEADER = re.compile(rb"^(content-disposition|content-type):[ \t]*(.*?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+_FOLD = re.compile(rb"\r\n[ \t]+")
+_PARAMETER = re.compile(rb';[ \t]*([!-:<>-~]+?)=(?:"((?:[^"\\]|\\.)*)"|([^;]*))')
+_EXTENDED = re.compile(rb"(utf-8|iso-8859-1)'[^']*'(.*)", re.IGNORECASE)  # RFC 5987
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +29,10 @@ class Upload:
 
 def uploads_of(content_type: str, body: bytes, max_files: int) -> list[Upload]:
     """The files of a request's body, in order. Raises HttpError 400, 413 or 415."""
-    kind = content_type.split(";", maxsplit=1)[0].strip().lower()
+    kind = _kind(content_type)
     if kind == "multipart/form-data":
         uploads = _files(body, _boundary(content_type), max_files)
-    elif is_raw(kind):
+    elif _is_raw(kind):
         uploads = [Upload(RAW_SOURCE, body)] if body else []
     else:
         raise errors.unsupported_media_type()
@@ -41,15 +41,18 @@ def uploads_of(content_type: str, body: bytes, max_files: int) -> list[Upload]:
     return uploads
 
 
-def is_raw(kind: str) -> bool:
-    """Whether a content type announces one picture as the body."""
-    return kind.startswith("image/") or kind == "application/octet-stream"
-
-
 def is_supported(content_type: str) -> bool:
     """Whether a request of this content type can be read at all; asked before its body is."""
-    kind = content_type.split(";", maxsplit=1)[0].strip().lower()
-    return kind == "multipart/form-data" or is_raw(kind)
+    kind = _kind(content_type)
+    return kind == "multipart/form-data" or _is_raw(kind)
+
+
+def _kind(content_type: str) -> str:
+    return content_type.split(";", maxsplit=1)[0].strip().lower()
+
+
+def _is_raw(kind: str) -> bool:
+    return kind.startswith("image/") or kind == "application/octet-stream"
 
 
 def _boundary(content_type: str) -> bytes:
@@ -64,9 +67,9 @@ def _files(body: bytes, boundary: bytes, max_files: int) -> list[Upload]:
     if not body:
         return []
     delimiter = b"\r\n--" + boundary
-    # One more cut than files are allowed: enough to know that there are too many, however many there are.
-    sections = (b"\r\n" + body).split(delimiter, max_files + 32)
-    if len(sections) < 2:
+    # One cut more than is allowed: enough to know that there are too many parts, however many there are.
+    sections = (b"\r\n" + body).split(delimiter, max_files + MAX_FIELDS + 1)
+    if len(sections) == 1:
         raise errors.malformed("its boundary does not occur")
     uploads: list[Upload] = []
     for section in sections[1:]:
@@ -78,7 +81,7 @@ def _files(body: bytes, boundary: bytes, max_files: int) -> list[Upload]:
         if len(uploads) > max_files:
             raise errors.too_many_files(max_files)
     if delimiter in sections[-1]:
-        raise errors.too_many_files(max_files)
+        raise errors.malformed(f"it has more than {MAX_FIELDS} fields")
     raise errors.malformed("it ends before its last boundary")
 
 
@@ -87,23 +90,22 @@ def _file(section: bytes) -> Upload | None:
     head, separator, data = section.partition(b"\r\n\r\n")
     if not separator or not head.lstrip(b" \t").startswith(b"\r\n") or len(head) > MAX_PART_HEADERS:
         raise errors.malformed("a part has no proper headers")
-    disposition = _DISPOSITION.search(head)
-    if disposition is None:
+    headers = {name.lower(): value for name, value in _HEADER.findall(_FOLD.sub(b" ", head))}
+    if b"content-disposition" not in headers:
         raise errors.malformed("a part has no content disposition")
-    if _HAS_FILENAME.search(disposition[1]):
-        name = _filename(disposition[1].rstrip(b"\r"))
+    found = _PARAMETER.findall(headers[b"content-disposition"])
+    parameters = {name.lower(): (quoted, bare) for name, quoted, bare in found}
+    if parameters.keys() & {b"filename", b"filename*"}:
+        name = _filename(parameters)
         return Upload(name or RAW_SOURCE, data) if name or data else None
-    kind = _CONTENT_TYPE.search(head)
-    if kind and not kind[1].strip().lower().startswith(b"text/"):
-        return Upload(RAW_SOURCE, data)
-    return None
+    kind = headers.get(b"content-type", b"text/plain")
+    return None if kind.lower().startswith(b"text/") else Upload(RAW_SOURCE, data)
 
 
-def _filename(disposition: bytes) -> str:
-    if extended := _EXTENDED_FILENAME.search(disposition):
+def _filename(parameters: dict[bytes, tuple[bytes, bytes]]) -> str:
+    if extended := _EXTENDED.fullmatch(b"".join(parameters.get(b"filename*", ())).strip()):
         return unquote(extended[2].decode("latin-1"), extended[1].decode().lower(), "replace")
-    if quoted := _FILENAME.search(disposition):
-        name = re.sub(rb"\\(.)", rb"\1", quoted[1]).decode("utf-8", "replace")
-        return name.replace("%22", '"').replace("%0D", "\r").replace("%0A", "\n")  # as browsers escape (RFC 7578, 4.2)
-    bare = _BARE_FILENAME.search(disposition)
-    return bare[1].decode("utf-8", "replace") if bare else ""
+    quoted, bare = parameters.get(b"filename", (b"", b""))
+    # A backslash belongs to the name unless it is before a quote or another one: Windows paths come as they are.
+    name = (re.sub(rb'\\(["\\])', rb"\1", quoted) or bare.strip()).decode("utf-8", "replace")
+    return name.replace("%22", '"').replace("%0D", "\r").replace("%0A", "\n")  # as browsers escape (RFC 7578, 4.2)

@@ -48,7 +48,7 @@ DECODER_FAULTS = (
     AttributeError, RuntimeError, ArithmeticError, MemoryError,
 )  # fmt: skip
 ENOUGH_PIXELS = 1024
-"""A JPEG is decoded at a fraction of its size as long as both sides keep this many pixels."""
+"""A large picture is decoded, or made smaller before anything else, down to at least this many pixels a side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def decode(data: bytes, limits: Limits) -> Pixels:
     except DECODER_FAULTS as error:
         raise ImageRejected(_why_broken(data)) from error
     try:
-        return _grey(_upright(image))
+        return _grey(_upright(_reduced(image)))
     except DECODER_FAULTS as error:
         raise ImageRejected(Reason.DAMAGED) from error
 
@@ -129,12 +129,33 @@ def _upright(image: Image.Image) -> Image.Image:
         return image
 
 
+def _reduced(image: Image.Image) -> Image.Image:
+    """A large picture at a whole fraction of its size, in its own mode: converting it first would take ten times as much."""
+    factor = max(image.size) // ENOUGH_PIXELS
+    if factor < 2:
+        return image
+    if image.mode in {"1", "P", "PA"}:
+        image = image.convert("RGBA" if _is_transparent(image) else "L")
+    elif image.mode.startswith("I;16"):
+        image = image.convert("I")
+    exif = image.getexif()
+    reduced = image.reduce(factor)
+    reduced.getexif().update(exif)  # the orientation is still to be applied
+    return reduced
+
+
+def _is_transparent(image: Image.Image) -> bool:
+    return image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info
+
+
 def _grey(image: Image.Image) -> Pixels:
-    if image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:
+    if _is_transparent(image):
         grey, alpha = np.moveaxis(np.asarray(image.convert("RGBA").convert("LA"), dtype=np.float32), 2, 0)
         return _on_paper(grey, alpha / 255)
     if image.mode.startswith(("I", "F")):
-        return _eight_bits(np.asarray(image, dtype=np.float64), sixteen=image.mode.startswith("I"))
+        return _eight_bits(np.asarray(image, dtype=np.float32), whole=image.mode.startswith("I"))
+    if image.mode == "LAB":
+        return np.asarray(image.getchannel("L"))
     return np.asarray(image.convert("L"))
 
 
@@ -145,14 +166,19 @@ def _on_paper(grey: npt.NDArray[np.float32], alpha: npt.NDArray[np.float32]) -> 
     return np.rint(grey * alpha + paper * (1 - alpha)).astype(np.uint8)
 
 
-def _eight_bits(values: npt.NDArray[np.float64], *, sixteen: bool) -> Pixels:
-    """Deep grey to eight bits: integers from 16 bits, floats from [0, 1] or [0, 255], anything else from its own range."""
-    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = float(values.min()), float(values.max())
-    if sixteen and low >= 0 and high <= 65_535:
-        values = values / 257
-    elif low >= 0 and high <= 1:
-        values = values * 255
-    elif low < 0 or high > 255:
-        values = (values - low) / (high - low) * 255
-    return np.rint(values).astype(np.uint8)
+def _eight_bits(values: npt.NDArray[np.float32], *, whole: bool) -> Pixels:
+    """Deep grey to eight bits, from the range that the numbers are most likely meant in.
+
+    Whole numbers: the least of 8, 10, 12, 14 and 16 bits that holds them. Others: [0, 1] or [0, 255]. What fits none of
+    these is spread from its own least to its own largest value. Values that are not finite become the nearest that are.
+    """
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return np.zeros(values.shape, np.uint8)
+    low, high = float(finite.min()), float(finite.max())
+    values = np.nan_to_num(values, nan=low, posinf=high, neginf=low)
+    ranges = [2.0**bits - 1 for bits in (8, 10, 12, 14, 16)] if whole else [1.0, 255.0]
+    for full in ranges:
+        if low >= 0 and high <= full:
+            return np.asarray(np.rint(values * (255 / full)), dtype=np.uint8)
+    return np.asarray(np.rint((values - low) * (255 / (high - low))), dtype=np.uint8)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from serving.batcher import Batcher, Overloaded
+from serving.batcher import Batcher
 from serving.runtime import Pictures, Rows
 
 
@@ -30,11 +30,11 @@ def picture(value: int, count: int = 1) -> Pictures:
     return np.full((count, 28, 28), value, np.uint8)
 
 
-def drive(scenario: Callable[[Batcher, Recorder], Awaitable[None]], max_batch: int = 8, max_waiting: int = 100) -> None:
+def drive(scenario: Callable[[Batcher, Recorder], Awaitable[None]]) -> None:
     async def main() -> None:
         recorder = Recorder()
         with ThreadPoolExecutor(1) as executor:
-            await scenario(Batcher(recorder, executor, max_batch=max_batch, max_waiting=max_waiting), recorder)
+            await scenario(Batcher(recorder, executor, max_batch=8), recorder)
 
     asyncio.run(main())
 
@@ -79,22 +79,6 @@ def test_no_pictures_need_no_model() -> None:
         assert recorder.sizes == []
 
     drive(scenario)
-
-
-def test_a_full_queue_refuses_and_recovers() -> None:
-    async def scenario(batcher: Batcher, recorder: Recorder) -> None:
-        recorder.go.clear()
-        running = asyncio.create_task(batcher.submit(picture(1, 8)))
-        await asyncio.sleep(0.01)
-        waiting = asyncio.create_task(batcher.submit(picture(2, 10)))
-        await asyncio.sleep(0.01)
-        with pytest.raises(Overloaded):
-            await batcher.submit(picture(3))
-        recorder.go.set()
-        await asyncio.gather(running, waiting)
-        assert (await batcher.submit(picture(4)) == 4).all()
-
-    drive(scenario, max_waiting=10)
 
 
 def test_a_caller_that_went_away_is_dropped_and_disturbs_nobody() -> None:

@@ -51,7 +51,9 @@ def test_a_missing_model_file_is_named(folder: Path) -> None:
         ({"contract": 2}, "contract 2"),
         ({"name": "other"}, "its folder is 'convnet'"),
         ({"reading": "upside down"}, "unknown reading"),
-        ({"classes": []}, "no list of class names"),
+        ({"classes": []}, "no list of 10 class names"),
+        ({"classes": ["0"]}, "no list of 10 class names"),
+        ({"test": {}}, "no test accuracy"),
         ({"onnx_sha256": "abc"}, "no sha256"),
         ({"surprise": 1}, "unknown keys .'surprise'."),
     ],
@@ -80,7 +82,7 @@ def test_one_refused_model_does_not_keep_the_others_from_serving(folder: Path) -
     shutil.copytree(folder, folder.parent / "copy")
     catalogue = load_catalogue(folder.parent)
     assert list(catalogue.models) == ["convnet"]
-    assert "its folder is 'copy'" in catalogue.refused["copy"]
+    assert catalogue.refused["copy"] == "copy/card.json names its model 'convnet', but its folder is 'copy'"
     with pytest.raises(ModelRefused, match="its folder is 'copy'"):
         catalogue.get("copy")
 

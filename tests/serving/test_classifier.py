@@ -13,7 +13,7 @@ LIMITS = Limits()
 
 def same(first: list[Outcome], second: list[Outcome]) -> bool:
     return len(first) == len(second) and all(
-        answer(a, "", "", CARD, Wanted(seen=True)) == answer(b, "", "", CARD, Wanted(seen=True))
+        answer(a, "", 0, "", CARD, Wanted(seen=True)) == answer(b, "", 0, "", CARD, Wanted(seen=True))
         for a, b in zip(first, second, strict=True)
     )
 
@@ -58,9 +58,9 @@ def test_every_outcome_tells_every_key_in_the_same_order(model: Model) -> None:
     picture = np.zeros((28, 28), np.uint8)
     outcomes = [Prediction(np.full(10, 0.1, np.float32), picture), Blank(picture), *map(Rejection, Reason)]
     for outcome in outcomes:
-        told = answer(outcome, "a.png", "convnet@0", model.card)
+        told = answer(outcome, "a.png", 3, "convnet@0", model.card)
         assert list(told) == [
-            "source", "status", "digit", "name", "confidence", "probabilities", "reason", "message", "model",
+            "source", "index", "status", "digit", "name", "confidence", "probabilities", "reason", "message", "model",
         ]  # fmt: skip
         assert (told["digit"] is not None) == isinstance(outcome, Prediction)
         assert (told["reason"] is not None) == isinstance(outcome, Rejection)
@@ -69,6 +69,6 @@ def test_every_outcome_tells_every_key_in_the_same_order(model: Model) -> None:
 
 def test_top_tells_the_most_probable_first(digits: list[bytes], model: Model) -> None:
     (outcome,) = classify([digits[7]], model, LIMITS)
-    top = answer(outcome, "", "", model.card, Wanted(top=3))["top"]
+    top = answer(outcome, "", 0, "", model.card, Wanted(top=3))["top"]
     assert top[0]["digit"] == 7
     assert [one["probability"] for one in top] == sorted((one["probability"] for one in top), reverse=True)

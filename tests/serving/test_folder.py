@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -69,20 +70,13 @@ def test_the_columns_are_the_contracts(folder: Path, tmp_path: Path) -> None:
 
 
 def test_json_lines_hold_the_answer_object(folder: Path, tmp_path: Path) -> None:
-    assert run("predict", folder, "-o", tmp_path / "out.jsonl", "--probabilities").returncode == 0
+    assert run("predict", folder, "-o", tmp_path / "out.jsonl").returncode == 0
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert len(rows) == 18
+    assert [row["index"] for row in rows] == list(range(18))
     assert list(rows[0]) == [
-        "source",
-        "status",
-        "digit",
-        "name",
-        "confidence",
-        "probabilities",
-        "reason",
-        "message",
-        "model",
-    ]
+        "source", "index", "status", "digit", "name", "confidence", "probabilities", "reason", "message", "model",
+    ]  # fmt: skip
 
 
 def test_a_name_that_is_not_utf8_is_written_as_the_bytes_it_is(tmp_path: Path, digits: list[bytes]) -> None:
@@ -96,8 +90,9 @@ def test_a_name_that_is_not_utf8_is_written_as_the_bytes_it_is(tmp_path: Path, d
 
 
 def test_the_output_is_no_input_even_if_it_lies_among_them(folder: Path) -> None:
-    for _ in range(2):
-        assert "18 found" in run("predict", ".", "-o", "out.csv", "--overwrite", folder=folder).stderr
+    (folder.parent / "link").symlink_to(folder)
+    for output in ("out.csv", "out.csv", "../scans/out.csv", "../link/out.csv"):
+        assert "18 found" in run("predict", ".", "-o", output, "--overwrite", folder=folder).stderr
 
 
 def test_strict_exits_with_1_when_a_row_is_rejected(folder: Path, tmp_path: Path) -> None:
@@ -111,6 +106,37 @@ def test_a_file_that_may_not_be_read_has_its_row(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     assert run("predict", tmp_path, "-o", tmp_path / "out.csv").returncode == 0
     assert [row["reason"] for row in rows_of(tmp_path / "out.csv")] == ["unreadable", "unreadable"]
+
+
+def test_an_output_that_is_named_as_an_input_is_refused(folder: Path, digits: list[bytes]) -> None:
+    (folder / "in.csv").write_bytes(digits[0])
+    result = run("predict", "in.csv", "-o", "in.csv", "--overwrite", folder=folder)
+    assert (result.returncode, result.stderr.strip()) == (2, "in.csv is an input and the output")
+    assert (folder / "in.csv").read_bytes() == digits[0]
+
+
+def test_folders_may_be_nested_deeper_than_calls(
+    tmp_path: Path, digits: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _ in range(1_200):
+        os.mkdir("d")  # noqa: PTH102
+        os.chdir("d")
+    Path("a.png").write_bytes(digits[0])
+    monkeypatch.chdir(tmp_path)
+    assert sum(1 for _ in find([Path("d")])) == 1
+
+
+def test_a_folder_that_may_not_be_listed_has_a_row(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scandir = os.scandir
+
+    def refuse(path: Any) -> Any:
+        if os.fspath(path).endswith("deep"):
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+        return scandir(path)
+
+    monkeypatch.setattr("os.scandir", refuse)
+    assert [path.name for path in find([folder])][-1] == "deep"
 
 
 def test_an_empty_folder_gives_an_empty_table(tmp_path: Path) -> None:

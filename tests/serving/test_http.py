@@ -107,6 +107,7 @@ def test_a_blank_sheet_was_read(api: Api) -> None:
         ("GET", "/nowhere", {}, 404, "not_found"),
         ("GET", "/predict", {}, 405, "method_not_allowed"),
         ("POST", "/models", {}, 405, "method_not_allowed"),
+        ("POST", "/metrics", {}, 405, "method_not_allowed"),
         ("GET", "/models/none", {}, 404, "unknown_model"),
         ("GET", "/models/", {}, 404, "unknown_model"),
         ("GET", "/models/broken", {}, 404, "unknown_model"),
@@ -183,3 +184,5 @@ def test_overload_is_told_with_the_time_to_come_back(model: Model, digits: list[
     response = ask(crowded, "POST", "/predict", files=files(*digits))
     assert (response.status_code, response.json()["error"]["code"]) == (503, "overloaded")
     assert response.headers["retry-after"] == "1"
+    again = ask(crowded, "POST", "/predict", files=files(digits[1]))
+    assert again.status_code == 200, "what was refused is not counted as waiting"

@@ -73,6 +73,11 @@ MODES: dict[str, Callable[[], bytes]] = {
     "RGB": lambda: encode(Image.fromarray(drawing()).convert("RGB")),
     "CMYK": lambda: encode(Image.fromarray(drawing()).convert("CMYK"), "JPEG", quality=95),
     "16 bit": lambda: encode(Image.fromarray(drawing().astype(np.uint16) * 257)),
+    "12 bit in 16": lambda: encode(Image.fromarray(drawing().astype(np.uint16) * 16)),
+    "8 bit in 16, TIFF": lambda: encode(Image.fromarray(drawing().astype(np.uint16)), "TIFF"),
+    "8 bit in 32, TIFF": lambda: encode(Image.fromarray(drawing().astype(np.int32)), "TIFF"),
+    "LAB": lambda: encode(Image.frombytes("LAB", (90, 120), np.stack([drawing()] * 3, axis=2).tobytes()), "TIFF"),
+    "float with infinity": lambda: encode(Image.fromarray(with_infinity()), "TIFF"),
     "float": lambda: encode(Image.fromarray(drawing().astype(np.float32) / 255), "TIFF"),
     "blue on yellow by palette": lambda: encode(palette()),
     "transparent with dark ink": lambda: encode(rgba(0)),
@@ -84,6 +89,12 @@ MODES: dict[str, Callable[[], bytes]] = {
     "JPEG": lambda: encode(drawing(), "JPEG", quality=90),
     "turned by EXIF": lambda: encode(Image.fromarray(drawing()).rotate(90, expand=True), "JPEG", exif=turned()),
 }
+
+
+def with_infinity() -> np.ndarray:
+    values = drawing().astype(np.float32)
+    values[0, 0] = np.inf
+    return values
 
 
 def turned() -> Image.Exif:
@@ -121,6 +132,21 @@ def test_a_large_picture_reads_as_its_small_original() -> None:
     large = Image.fromarray(drawing()).resize((1800, 2400), Image.Resampling.NEAREST)
     small = read(encode(drawing()), "digit", LIMITS).picture
     assert difference(read(encode(large), "digit", LIMITS).picture, small) < 6
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA", "P", "1", "CMYK", "I;16", "F"])
+def test_a_large_picture_of_any_mode_reads_as_its_small_original(mode: str) -> None:
+    large = Image.fromarray(drawing()).resize((2250, 3000), Image.Resampling.NEAREST)
+    image = Image.fromarray(np.asarray(large).astype(np.uint16) * 257) if mode == "I;16" else large.convert(mode)
+    expected = read(encode(drawing()), "digit", LIMITS).picture
+    assert difference(read(encode(image, "TIFF", compression="tiff_adobe_deflate"), "digit", LIMITS).picture, expected) < 6
+
+
+def test_a_large_photo_is_turned_by_its_exif() -> None:
+    large = Image.fromarray(drawing()).resize((2250, 3000), Image.Resampling.NEAREST).rotate(90, expand=True)
+    expected = read(encode(drawing()), "digit", LIMITS).picture
+    for kind in ("JPEG", "PNG", "WEBP"):
+        assert difference(read(encode(large, kind, exif=turned()), "digit", LIMITS).picture, expected) < 8
 
 
 def test_every_broken_file_is_refused_with_its_reason(broken: dict[str, bytes]) -> None:

@@ -1,7 +1,9 @@
 """A really started service: processes, sockets, signals."""
 
+import io
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -15,6 +17,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from PIL import Image
 
 from serving.catalogue import Model
 
@@ -117,26 +120,51 @@ def receive_all(connection: socket.socket) -> bytes:
     return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
+POST = b"POST /predict HTTP/1.1\r\nHost: a\r\n"
 BROKEN_REQUESTS = {
-    "no http": b"hello\r\n\r\n",
-    "bad length": b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
-    "early close": b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\nContent-Length: 100\r\n\r\nabc",
-    "unfinished multipart": b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
-    b"Content-Type: multipart/form-data; boundary=X\r\n\r\n--X\r\n",
-    "binary path": b"GET /%ff%fe%00 HTTP/1.1\r\nHost: a\r\n\r\n",
-    "binary query": b"POST /predict?model=%ff%00 HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
-    "binary content type": b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: \xff\xfe\r\nContent-Length: 0\r\n\r\n",
+    "no http": (b"hello\r\n\r\n", b"HTTP/1.1 400 "),
+    "bad length": (POST + b"Content-Length: x\r\n\r\n", b"HTTP/1.1 400 "),
+    "early close": (POST + b"Content-Type: image/png\r\nContent-Length: 100\r\n\r\nabc", b""),
+    "unfinished multipart": (
+        POST + b"Content-Length: 5\r\nContent-Type: multipart/form-data; boundary=X\r\n\r\n--X\r\n",
+        b"HTTP/1.1 400 ",
+    ),
+    "binary path": (b"GET /%ff%fe%00 HTTP/1.1\r\nHost: a\r\n\r\n", b"HTTP/1.1 404 "),
+    "binary query": (b"POST /predict?model=%ff%00 HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 404 "),
+    "binary content type": (POST + b"Content-Type: \xff\xfe\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 415 "),
 }
 
 
 @pytest.mark.parametrize("request_name", BROKEN_REQUESTS)
 def test_no_broken_request_is_our_fault(service: Service, request_name: str, digits: list[bytes]) -> None:
+    sent, expected = BROKEN_REQUESTS[request_name]
     with socket.create_connection(("127.0.0.1", service.port), timeout=5) as connection:
-        connection.sendall(BROKEN_REQUESTS[request_name])
+        connection.sendall(sent)
         connection.shutdown(socket.SHUT_WR)
         answer = receive_all(connection)
-    assert b" 500 " not in answer.split(b"\r\n")[0]
+    assert answer.startswith(expected)
+    assert expected or not answer, "nobody is there to be answered"
     assert httpx.post(service.url + "/predict", files={"f": digits[0]}).json()["predictions"][0]["digit"] == 0
+
+
+def test_large_pictures_of_one_client_cost_little_memory_and_let_others_through(
+    service: Service, digits: list[bytes]
+) -> None:
+    file = io.BytesIO()
+    Image.new("RGBA", (5000, 5000), (0, 0, 255, 128)).save(file, "PNG", compress_level=9)
+    large = [("f", file.getvalue())] * 6
+    assert len(file.getvalue()) * 6 < 1_000_000
+    with ThreadPoolExecutor(2) as pool:
+        busy = [pool.submit(httpx.post, service.url + "/predict", files=large, timeout=60) for _ in range(2)]
+        time.sleep(0.3)
+        assert (
+            httpx.post(service.url + "/predict", files={"f": digits[7]}, timeout=10).json()["predictions"][0]["digit"] == 7
+        )
+        assert [len(one.result().json()["predictions"]) for one in busy] == [6, 6]
+    peaks = [
+        int(re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1]) for pid in tree(service.process.pid)
+    ]
+    assert max(peaks) < 700_000, "kB; two decoded at a time, 100 MB each, beside 160 of the program"
 
 
 def test_the_service_never_loads_torch_nor_training(service: Service) -> None:

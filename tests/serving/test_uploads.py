@@ -27,6 +27,8 @@ def head(name: str) -> str:
         ('filename="Ziffer-ß-七.png"', "Ziffer-ß-七.png"),
         ("filename=\"x\"; filename*=UTF-8''%e4%b8%83.png", "七.png"),
         ("filename*=unicode_escape''%5cud800", "body"),
+        (r'filename="C:\scans\new.png"', r"C:\scans\new.png"),
+        ('\r\n\tfilename="folded.png"', "folded.png"),
         ('filename="../../etc/passwd"', "../../etc/passwd"),
         ('filename=""', "body"),
     ],
@@ -37,8 +39,20 @@ def test_a_file_keeps_the_name_it_was_sent_with(written: str, source: str) -> No
 
 def test_files_come_under_any_field_name_and_in_order_and_other_fields_are_passed_over() -> None:
     field = 'Content-Disposition: form-data; name="comment"'
-    parts = [(head('filename="1"'), b"one"), (field, b"hello"), (head('filename="2"'), b""), (head('filename=""'), b"")]
+    tricky = 'Content-Disposition: form-data; name="my filename=x; filename=y"'
+    parts = [
+        (head('filename="1"'), b"one"),
+        (field, b"hello"),
+        (tricky, b"text"),
+        (head('filename="2"'), b""),
+        (head('filename=""'), b""),
+    ]
     assert uploads_of(TYPE, body(*parts), 8) == [Upload("1", b"one"), Upload("2", b"")]
+
+
+def test_other_fields_do_not_count_as_files() -> None:
+    fields = [('Content-Disposition: form-data; name="a"', b"text")] * 300
+    assert uploads_of(TYPE, body(*fields, (head('filename="1"'), b"one")), 8) == [Upload("1", b"one")]
 
 
 def test_a_part_that_says_it_is_a_picture_needs_no_file_name() -> None:
@@ -80,6 +94,7 @@ GOOD = body((head('filename="a"'), b"data"))
         (TYPE, body(('Content-Disposition: form-data; name="a"', b"text")), 400, "no_picture"),
         (TYPE, body(*[(head('filename="a"'), b"data")] * 9), 413, "too_many_files"),
         (TYPE, body(*[(head('filename="a"'), b"data")] * 10_000), 413, "too_many_files"),
+        (TYPE, body(*[('Content-Disposition: form-data; name="a"', b"text")] * 2_000), 400, "malformed_multipart"),
         ("image/png", b"", 400, "no_picture"),
         ("", GOOD, 415, "unsupported_media_type"),
         ("application/json", b"{}", 415, "unsupported_media_type"),
