@@ -11,7 +11,7 @@ import cv2
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from serving.card import Card
 from serving.catalogue import Catalogue, ModelRefused, load_catalogue
@@ -113,7 +113,7 @@ def serve(
 def list_models(models: Models = None) -> None:
     """List the models: what each is, and what its card proves."""
     catalogue = _catalogue(find_models(models))
-    table = Table("name", "lab", "data", "parameters", "test accuracy", "95 %", "model.onnx")
+    table = Table(Column("name", no_wrap=True), "lab", "data", "parameters", "test accuracy (95 %)")
     for model in catalogue.models.values():
         table.add_row(*_summary(model.card))
     Console().print(table)
@@ -123,15 +123,8 @@ def list_models(models: Models = None) -> None:
 
 def _summary(card: Card) -> tuple[str, ...]:
     low, high = card.test["interval"]
-    return (
-        card.name,
-        card.lab,
-        card.dataset["name"],
-        f"{card.parameters:,}",
-        f"{card.test['accuracy']:.2%}",
-        f"{low:.2%} to {high:.2%}",
-        card.onnx_sha256[:12],
-    )
+    accuracy = f"{card.test['accuracy']:.2%} ({low:.2%} to {high:.2%})"
+    return card.name, card.lab, card.dataset["name"], f"{card.parameters:,}", accuracy
 
 
 def _settings() -> Settings:

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from training import data, device, evaluate, export, fit, prove, runs
+from serving.card import CardInvalid
+from training import data, device, evaluate, export, fit, prove, runs, table
 from training.recipes import RECIPES
 
 INTERRUPTED, COULD_NOT, USAGE = 130, 3, 2
@@ -117,6 +118,13 @@ def prove_model(
     _print_proof(proof)
 
 
+@app.command("table")
+def write_table(models: Models = Path("models")) -> None:
+    """Write MODELS/README.md, the table of all models, from their cards."""
+    with _faults_told():
+        console.print(f"{table.write(models)}: written")
+
+
 @data_app.command()
 def png(
     folder: Annotated[Path, typer.Argument(help="Where to write FOLDER/<label>/<index>.png.", show_default=False)],
@@ -141,15 +149,17 @@ def check_data(dataset: Annotated[data.DatasetName, typer.Argument(help="Which d
 
 
 def _print_proof(proof: dict[str, Any]) -> None:
-    table = Table(title=f"Largest difference from float64 in eps of the largest value; {prove.TOLERANCE_EPS} allowed")
+    distances_table = Table(
+        title=f"Largest difference from float64 in eps of the largest value; {prove.TOLERANCE_EPS} allowed"
+    )
     for column in ("format", "batch", "pictures", "scores", "probabilities", "differing answers"):
-        table.add_column(column, justify="left" if column == "format" else "right")
+        distances_table.add_column(column, justify="left" if column == "format" else "right")
     for name, report in proof.items():
         for batch, row in report["batches"].items():
             distances = (f"{row[key]:.1f}" for key in ("scores_eps", "probabilities_eps"))
-            table.add_row(name, batch, f"{row['pictures']:,}", *distances, str(row["differing"]))
-    table.caption = ", ".join(f"{name}: {report['runtime']}" for name, report in proof.items())
-    Console().print(table)
+            distances_table.add_row(name, batch, f"{row['pictures']:,}", *distances, str(row["differing"]))
+    distances_table.caption = ", ".join(f"{name}: {report['runtime']}" for name, report in proof.items())
+    Console().print(distances_table)
 
 
 def _known(name: str) -> None:
@@ -162,7 +172,7 @@ def _faults_told() -> Iterator[None]:
     """Turn the faults a user can cause into one line and an exit code."""
     try:
         yield
-    except (data.DataFault, runs.RunFault, prove.ProofFailed, prove.ProofImpossible) as error:
+    except (CardInvalid, data.DataFault, runs.RunFault, prove.ProofFailed, prove.ProofImpossible) as error:
         _stop(str(error), COULD_NOT)
     except OSError as error:
         _stop(f"{error.filename or 'a file'}: {error.strerror or error}", COULD_NOT)

@@ -99,6 +99,14 @@ def test_every_broken_file_costs_only_itself(service: Service, digits: list[byte
         assert [one["digit"] for one in among.json()["predictions"]] == [3, None, 5]
 
 
+def test_the_readmes_example_is_what_the_service_says(service: Service) -> None:
+    readme = (ROOT / "README.md").read_text()
+    shown = re.search(r"predict\?top=2'\n((?:    .*\n)+)", readme)
+    assert shown is not None
+    files = [("file", (path.name, path.read_bytes())) for path in (ROOT / "tests" / "pictures" / "7.png", ROOT / "LICENSE")]
+    assert json.loads(shown[1]) == httpx.post(service.url + "/predict?top=2", files=files).json()
+
+
 def test_a_request_that_is_too_long_is_refused_before_it_is_read(service: Service) -> None:
     response = httpx.post(service.url + "/predict", content=bytes(1_000_001), headers={"content-type": "image/png"})
     assert (response.status_code, response.json()["error"]["code"]) == (413, "too_many_bytes")
@@ -205,7 +213,7 @@ def test_sigterm_finishes_what_was_accepted_and_exits_with_0(tmp_path: Path, dig
 @pytest.mark.parametrize(
     ("arguments", "environment", "code", "message"),
     [
-        (["--model", "convnot"], {}, 2, "There is no model 'convnot'. Models: convnet"),
+        (["--model", "convnot"], {}, 2, "There is no model 'convnot'. Models: convnet, "),
         (["--models", "/nowhere"], {}, 2, "/nowhere is not a folder of models"),
         ([], {"DIGITS_WORKERS": "many"}, 2, "DIGITS_WORKERS must be a whole number from 1, not 'many'"),
         (["--host", "no.such.host.invalid"], {}, 3, "no.such.host.invalid:3000 cannot be listened on"),

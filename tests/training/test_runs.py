@@ -15,12 +15,14 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from training import data, device, fit, runs
+from serving.card import read_card
+from training import data, device, fit, runs, table
 from training.commands import app
 from training.recipes import RECIPES
 
 COMMAND = [sys.executable, "-c", "from training.cli import main; main()"]
 CPU = torch.device("cpu")
+MODELS = Path(__file__).parents[2] / "models"
 
 
 @pytest.fixture(autouse=True)
@@ -135,10 +137,22 @@ def test_every_way_from_png_to_answer_gives_the_same_digits(fresh: Any) -> None:
     assert len(re.findall(r"^(?!accuracy).* 256 +256 ", told.stdout, re.MULTILINE)) == 6, told.stdout
 
 
-def test_the_committed_model_still_equals_its_reference() -> None:
-    told = invoke("prove", "convnet", "--models", Path(__file__).parents[2] / "models")
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in MODELS.glob("*/card.json")))
+def test_a_committed_model_still_equals_its_reference_and_its_recipe(name: str) -> None:
+    told = invoke("prove", name, "--models", MODELS)
     assert told.exit_code == 0, told.output
-    assert told.output.count(" 1,000 ") == 10, "five batch sizes, two formats"
+    assert told.output.count(" 1,000 ") == (10 if (MODELS / name / "model.ts").exists() else 5), "of five batch sizes"
+    card, recipe = read_card(MODELS / name / "card.json"), RECIPES[name]
+    assert card.seed == 0
+    assert len(card.test["seeds"]) >= 5
+    assert card.recipe.startswith(recipe.note)
+    assert (card.lab, card.dataset["name"], card.reading) == (recipe.lab, recipe.dataset, recipe.reading)
+    assert card.test.get("lab") == recipe.lab_accuracy
+    assert "-dirty" not in card.commit
+
+
+def test_the_table_says_what_the_cards_say() -> None:
+    assert (MODELS / "README.md").read_text() == table.page(MODELS)
 
 
 @pytest.mark.parametrize(
