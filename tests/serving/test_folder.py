@@ -119,12 +119,19 @@ def test_folders_may_be_nested_deeper_than_calls(
     tmp_path: Path, digits: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for _ in range(1_200):
+    depth = sys.getrecursionlimit() + 100
+    for _ in range(depth):
         os.mkdir("d")  # noqa: PTH102
         os.chdir("d")
     Path("a.png").write_bytes(digits[0])
     monkeypatch.chdir(tmp_path)
     assert sum(1 for _ in find([Path("d")])) == 1
+    for _ in range(depth):  # pytest's own cleaning up would go as deep as its calls allow
+        os.chdir("d")
+    Path("a.png").unlink()
+    for _ in range(depth):
+        os.chdir("..")
+        os.rmdir("d")  # noqa: PTH106
 
 
 def test_a_folder_that_may_not_be_listed_has_a_row(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
