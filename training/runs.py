@@ -136,12 +136,14 @@ def _measure(run: Run, training: fit.Training, validation: data.Images) -> Resul
 def start(run: Run, where: torch.device, *, resume: bool) -> fit.Training:
     """The training of a run: as its checkpoint has it where it is to be resumed, else untrained in an emptied folder."""
     training = fit.begin(RECIPES[run.name], run.seed, where)
+    state = read_checkpoint(run.checkpoint, run.name) if resume and run.checkpoint.exists() else None
     run.folder.mkdir(parents=True, exist_ok=True)
-    if resume and run.checkpoint.exists():
-        training.restore(read_checkpoint(run.checkpoint, run.name))
+    run.result.unlink(missing_ok=True)  # it would tell of other weights than the checkpoint's as soon as that moves on
+    if state:
+        training.restore(state)
         _trim_history(run, training.epoch)
     else:
-        for path in (run.checkpoint, run.history, run.result):
+        for path in (run.checkpoint, run.history):
             path.unlink(missing_ok=True)
     return training
 

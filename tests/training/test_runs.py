@@ -175,6 +175,18 @@ def test_a_mistake_gets_one_clear_line(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_run_that_goes_on_is_not_finished_until_it_ends_again(tmp_path: Path) -> None:
+    run = runs.locate("single_neuron", 0, tmp_path)
+    assert invoke("run", "single_neuron", "--epochs", 1, "--runs", tmp_path).exit_code == 0
+    assert run.result.exists()
+    training = runs.start(run, CPU, resume=True)
+    assert training.epoch == 1
+    assert not run.result.exists(), "an export would tell the first epoch's figures of later weights"
+    assert invoke("export", "single_neuron", "--runs", tmp_path, "--models", tmp_path / "models").exit_code == 3
+    assert invoke("run", "single_neuron", "--epochs", 2, "--resume", "--runs", tmp_path).exit_code == 0
+    assert runs.read_result(run.result).epochs == 2
+
+
 @pytest.mark.parametrize("content", [b"", b"nonsense", None])
 def test_a_checkpoint_that_cannot_be_used_is_named(content: bytes | None, tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
