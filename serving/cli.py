@@ -3,11 +3,9 @@
 import os
 import sys
 import tempfile
-import warnings
 from pathlib import Path
 from typing import Annotated, NoReturn
 
-import cv2
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -16,6 +14,7 @@ from rich.table import Column, Table
 from serving.card import Card
 from serving.catalogue import Catalogue, ModelRefused, load_catalogue
 from serving.folder import run, sinks, sources
+from serving.reading import prepare_process
 from serving.settings import PREFIX, SettingInvalid, Settings, find_models, from_environment
 
 REJECTED_ROWS, USAGE, COULD_NOT, INTERRUPTED = 1, 2, 3, 130
@@ -161,6 +160,5 @@ def _stop(message: str, code: int) -> NoReturn:
 
 def main() -> None:
     """The console script digits."""
-    warnings.filterwarnings("ignore", module="PIL")  # of damaged metadata, which is no news to the user of a folder
-    cv2.setNumThreads(1)
+    prepare_process()
     sys.exit(app())

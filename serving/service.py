@@ -2,15 +2,14 @@
 
 import logging
 import socket
-import warnings
 from typing import Any
 
 import bentoml
-import cv2
 
 from serving import settings
 from serving.catalogue import load_catalogue
 from serving.http.api import Api, Asgi
+from serving.reading import prepare_process
 
 log = logging.getLogger("digits")
 
@@ -22,8 +21,7 @@ class Front(bentoml.Service[Any]):  # type: ignore[misc]  # bentoml resolves the
 
     def to_asgi(self, is_main: bool = True) -> Asgi:  # noqa: FBT001, FBT002  BentoML's signature
         """The application of one worker process, its models loaded and warm. Raises ModelRefused."""
-        cv2.setNumThreads(1)  # workers share the cores; OpenCV's own threads would only wait for each other
-        warnings.filterwarnings("ignore", module="PIL")  # of damaged metadata, at a client's will
+        prepare_process()
         catalogue = load_catalogue(_SETTINGS.models)
         for reason in catalogue.refused.values():
             log.warning("A model is not served: %s", reason)

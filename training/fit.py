@@ -98,7 +98,7 @@ def begin(recipe: Recipe, seed: int, device: torch.device) -> Training:
     torch.manual_seed(seed)
     model = build(recipe).to(device)
     if recipe.precision == "bf16":
-        model.network.to(memory_format=torch.channels_last)  # twice as fast in bfloat16
+        model.network.to(memory_format=torch.channels_last)  # the layout that bfloat16 convolutions are fast in
     return Training(recipe, seed, model, recipe.optimiser(model.network.parameters()), device)
 
 
@@ -197,7 +197,7 @@ def _order(count: int, training: Training) -> Tensor:
 
 
 def scores_of(model: Model, images: Images) -> Scores:
-    """The network's scores in evaluation mode, (N, 10) float32."""
+    """The network's scores in evaluation mode, (N, 10) or (N, 1) float32."""
     model.eval()
     with torch.inference_mode():
         batches = [model.scores(batch) for batch in images.pictures.split(EVALUATION_BATCH)]  # type: ignore[no-untyped-call]

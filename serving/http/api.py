@@ -1,7 +1,7 @@
 """The routes, as one raw ASGI application in front of BentoML's own.
 
-In front, because the framework's uploads answer 500 to a broken picture, its hops lose requests, and its layers cost four
-fifths of a request's time; docs/decisions/0004-serving.md has the measurements.
+In front, because the framework's uploads answer 500 to a broken picture and its hops lose requests;
+docs/decisions/0004-serving.md has the rest of the reasons.
 """
 
 import asyncio
@@ -78,16 +78,15 @@ class Api:
             await self._inner(scope, receive, send)
             return
         try:
-            status, body, headers = await self._answer(scope, receive)
+            answered = await self._answer(scope, receive)
         except Disconnected:
             return
         except HttpError as error:
-            status, body, headers = error.status, _json(error.body()), error.headers
+            answered = _refusal(error)
         except Exception:
             log.exception("a request to %s failed", scope["path"])
-            bug = errors.internal()
-            status, body, headers = bug.status, _json(bug.body()), bug.headers
-        await _respond(send, status, body, headers, head_only=scope["method"] == "HEAD")
+            answered = _refusal(errors.internal())
+        await _respond(send, *answered, head_only=scope["method"] == "HEAD")
 
     async def _answer(self, scope: Scope, receive: Receive) -> tuple[int, bytes, Headers]:
         path, method = scope["path"], scope["method"]
@@ -155,6 +154,10 @@ class Api:
     def _models(self) -> dict[str, Any]:
         cards = [asdict(model.card) for model in self._catalogue.models.values()]
         return {"default": self._default.card.name, "models": cards, "refused": dict(self._catalogue.refused)}
+
+
+def _refusal(error: HttpError) -> tuple[int, bytes, Headers]:
+    return error.status, _json(error.body()), error.headers
 
 
 def _require(method: str, allowed: str) -> None:

@@ -1,5 +1,6 @@
 """Bytes to 28x28: the only preprocessing there is."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Literal
 
@@ -7,11 +8,11 @@ import cv2
 import numpy as np
 
 from serving.reading.decode import Limits, Pixels, decode
-from serving.reading.ink import find_ink, shrink
-from serving.reading.place import SIDE, Ink, is_placed, place
+from serving.reading.ink import border, find_ink, shrink
+from serving.reading.place import SIDE, Ink, is_placed, place, scaled
 from serving.reading.refusal import ImageRejected, Reason
 
-__all__ = ["SIDE", "ImageRejected", "Ink", "Limits", "Reading", "ReadingKind", "Reason", "png", "read"]
+__all__ = ["SIDE", "ImageRejected", "Ink", "Limits", "Reading", "ReadingKind", "Reason", "png", "prepare_process", "read"]
 
 ReadingKind = Literal["digit", "plain"]
 """How a picture becomes 28x28: "digit" finds the ink and places it as MNIST does, "plain" fits the whole picture."""
@@ -25,6 +26,15 @@ class Reading:
     """(28, 28) uint8, 0 is paper and 255 is ink; what the network sees."""
     is_blank: bool = False
     """No ink was found; the picture is all paper."""
+
+
+def prepare_process() -> None:
+    """Set up this process for reading: no threads of OpenCV's, which would wait for those of other workers, no warnings.
+
+    Pillow warns of damaged metadata, which is in a client's hand and no news to the user of a folder.
+    """
+    cv2.setNumThreads(1)
+    warnings.filterwarnings("ignore", module="PIL")
 
 
 def read(data: bytes, kind: ReadingKind, limits: Limits) -> Reading:
@@ -47,14 +57,11 @@ def _read_digit(pixels: Pixels) -> Reading:
 
 def _fit_whole(pixels: Pixels) -> Ink:
     """The whole picture in 28x28, its aspect kept, its polarity too; what is left over is as its border mostly is."""
-    height, width = pixels.shape
-    if (height, width) == (SIDE, SIDE):
+    if pixels.shape == (SIDE, SIDE):
         return pixels
-    scale = SIDE / max(height, width)
-    rows, columns = max(1, round(height * scale)), max(1, round(width * scale))
-    resized = cv2.resize(pixels, (columns, rows), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    fitted = np.full((SIDE, SIDE), int(np.median(border)), np.uint8)
+    resized = scaled(pixels, SIDE)
+    rows, columns = resized.shape
+    fitted = np.full((SIDE, SIDE), int(np.median(border(pixels))), np.uint8)
     top, left = (SIDE - rows) // 2, (SIDE - columns) // 2
     fitted[top : top + rows, left : left + columns] = resized
     return fitted

@@ -1,11 +1,15 @@
 """Grey pixels to ink on paper: which of the two is the ink, and where it is."""
 
+from typing import TypeVar
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from serving.reading.decode import Pixels
-from serving.reading.place import Ink
+from serving.reading.place import Ink, scaled
+
+Value = TypeVar("Value", bound=np.generic)
 
 WORKING_SIDE = 512
 """A picture is looked at with its longer side at most this long; the digit ends at 20 pixels all the same."""
@@ -15,11 +19,7 @@ LEAST_CONTRAST = 24.0
 
 def shrink(pixels: Pixels) -> Pixels:
     """The picture at a size worth looking at."""
-    longer = max(pixels.shape)
-    if longer <= WORKING_SIDE:
-        return pixels
-    height, width = (max(1, round(side * WORKING_SIDE / longer)) for side in pixels.shape)
-    return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return pixels if max(pixels.shape) <= WORKING_SIDE else scaled(pixels, WORKING_SIDE)
 
 
 def find_ink(pixels: Pixels) -> tuple[Ink, npt.NDArray[np.bool_]] | None:
@@ -35,12 +35,13 @@ def find_ink(pixels: Pixels) -> tuple[Ink, npt.NDArray[np.bool_]] | None:
     light_level, dark_level = float(pixels[light].mean()), float(pixels[~light].mean())
     if light_level - dark_level < LEAST_CONTRAST:
         return None
-    paper_is_light = _border(light).mean() >= 0.5
+    paper_is_light = border(light).mean() >= 0.5
     mask = ~light if paper_is_light else light
     paper, full = (light_level, dark_level) if paper_is_light else (dark_level, light_level)
     ink = np.clip((pixels.astype(np.float32) - paper) * (255 / (full - paper)), 0, 255)
     return np.rint(ink).astype(np.uint8), mask
 
 
-def _border(values: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def border(values: npt.NDArray[Value]) -> npt.NDArray[Value]:
+    """The outermost pixels of an (H, W) array."""
     return np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])

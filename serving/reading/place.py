@@ -63,11 +63,16 @@ def place(ink: Ink, mask: npt.NDArray[np.bool_]) -> Ink:
     return placed
 
 
+def scaled(picture: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
+    """A picture, (H, W) uint8, with its longer side at `side` pixels and its aspect kept."""
+    scale = side / max(picture.shape)
+    height, width = (max(1, round(length * scale)) for length in picture.shape)
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=method), dtype=np.uint8)
+
+
 def _fit(digit: Ink) -> Ink:
-    height, width = digit.shape
-    scale = BOX / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    resized = cv2.resize(digit, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC).astype(np.float32)
+    resized = scaled(digit, BOX).astype(np.float32)
     # Thin strokes fade when they shrink; MNIST's pictures all reach full ink.
     full = np.clip(resized * (255 / max(float(resized.max()), 1.0)), 0, 255)
     return np.asarray(np.rint(full), dtype=np.uint8)
