@@ -104,7 +104,7 @@ def measure(options: argparse.Namespace, scratch: Path) -> bool:
     """Run every way, print the table; True where all answers agree."""
     folder = options.models / options.name
     card = read_card(folder / "card.json")
-    eager = runs.load_model(options.checkpoint, options.name, card.temperature)
+    eager = runs.load_model(options.checkpoint, options.name, RECIPES[options.name], card.temperature)
     images = data.load(RECIPES[options.name].dataset, "test")[slice(options.pictures)]
     files = list(data.write_pngs(images, scratch / "pngs"))
     contents = [path.read_bytes() for path in files]

@@ -3,7 +3,7 @@
 import importlib.util
 import sys
 
-NEEDED = ("torch", "torchvision", "onnx", "onnxscript")
+NEEDED = ("torch", "torchvision", "onnx", "onnxscript", "matplotlib", "sklearn", "tensorboard")
 
 
 def main() -> None:

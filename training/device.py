@@ -13,17 +13,22 @@ class DeviceFault(Exception):
     """The device that was asked for is not here."""
 
 
-def choose(wanted: Wanted = "auto") -> torch.device:
+def choose(wanted: Wanted = "auto", place: int = 0) -> torch.device:
     """The device to train on: "auto" takes the accelerator that torch finds, else the CPU.
 
+    place: which of several accelerators.
     Raises DeviceFault rather than fall back silently when a device asked for by name is missing.
     """
     found = torch.accelerator.current_accelerator(check_available=True)
-    if wanted == "auto":
-        return found or torch.device("cpu")
-    if wanted != "cpu" and (found is None or found.type != wanted):
+    if wanted not in {"auto", "cpu"} and (found is None or found.type != wanted):
         raise DeviceFault(f"--device {wanted}: torch finds no such device here (it finds {found or 'the CPU only'})")
-    return torch.device(wanted)
+    if wanted == "cpu" or found is None:
+        return torch.device("cpu")
+    if place >= torch.accelerator.device_count():
+        raise DeviceFault(
+            f"process {place} of this machine has no accelerator: torch finds {torch.accelerator.device_count()}"
+        )
+    return torch.device(found.type, place)
 
 
 def prepare_cpu(threads: int) -> None:
@@ -34,6 +39,11 @@ def prepare_cpu(threads: int) -> None:
     """
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
+
+
+def prepare_accelerator() -> None:
+    """Have float32 computed in float32: CUDA's convolutions otherwise use TF32, and figures would be of another function."""
+    torch.backends.fp32_precision = "ieee"  # type: ignore[attr-defined]  # set through a module property
 
 
 def describe(device: torch.device) -> str:

@@ -1,7 +1,9 @@
 """How good a set of answers is: accuracy with its interval, calibration, temperature. Works on arrays alone."""
 
 import math
+import statistics
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +44,30 @@ class Accuracy:
 def accuracy(probabilities: Probabilities, labels: Labels) -> Accuracy:
     """The share of rows whose largest probability is at the label."""
     return Accuracy(int((probabilities.argmax(1) == labels).sum()), len(labels))
+
+
+def accuracies(seeds: list[Accuracy], lab: float | None = None) -> dict[str, Any]:
+    """Seed 0's figure with its interval, all seeds beside it, and the lab's with the gap in standard errors.
+
+    The lab ran once, so the gap is measured against the spread of one run and of our mean: sd * sqrt(1 + 1/n). It is
+    None with fewer than two seeds.
+    """
+    values = [accuracy.value for accuracy in seeds]
+    mean = statistics.fmean(values)
+    sd = statistics.stdev(values) if len(values) > 1 else None
+    figures = {
+        "accuracy": values[0],
+        "correct": seeds[0].correct,
+        "total": seeds[0].total,
+        "interval": list(seeds[0].interval),
+        "seeds": values,
+        "mean": mean,
+        "sd": sd,
+    }
+    if lab is not None:
+        figures["lab"] = lab
+        figures["gap_in_standard_errors"] = (mean - lab) / (sd * math.sqrt(1 + 1 / len(values))) if sd else None
+    return figures
 
 
 def residual(values: Scores, labels: Labels) -> float:

@@ -3,9 +3,7 @@
 import copy
 import hashlib
 import json
-import math
 import shutil
-import statistics
 import tempfile
 import warnings
 from importlib.metadata import version
@@ -17,9 +15,10 @@ import torch
 from serving.card import CONTRACT, Card
 from serving.runtime import INPUT, PROBABILITIES, SCORES, Pictures
 from training import data, prove, runs
-from training.evaluate import Accuracy
+from training.evaluate import Accuracy, accuracies
 from training.model import Model, flops, parameters
-from training.recipes import RECIPES, Recipe
+from training.recipe import Recipe
+from training.recipes import RECIPES
 
 OPSET = 20
 MAX_BATCH = 65_536
@@ -40,13 +39,13 @@ def export(name: str, runs_folder: Path, folder: Path) -> Card:
     is missing.
     """
     results = runs.read_finished(name, runs_folder)
-    checkpoint = runs.locate(name, 0, runs_folder).checkpoint
+    checkpoint, recipe = runs.locate(name, 0, runs_folder).checkpoint, RECIPES[name]
     temperature = results[0].temperature
-    pictures: Pictures = data.load(RECIPES[name].dataset, "test").pictures.numpy()
+    pictures: Pictures = data.load(recipe.dataset, "test").pictures.numpy()
     # Read twice: the reference must come from the file, not from a model that exporting may have touched.
-    model = runs.load_model(checkpoint, name, temperature)
-    reference = prove.evaluate_reference(runs.load_model(checkpoint, name, temperature), pictures)
-    card = describe(name, RECIPES[name], model, results)
+    model = runs.load_model(checkpoint, name, recipe, temperature)
+    reference = prove.evaluate_reference(runs.load_model(checkpoint, name, recipe, temperature), pictures)
+    card = describe(name, recipe, model, results)
     return build(model, reference, pictures, card, folder)
 
 
@@ -79,7 +78,7 @@ def write_onnx(model: Model, path: Path, essence: dict[str, str]) -> None:
     """Write one self-contained ONNX file with a dynamic batch axis and the card's essence in its metadata.
 
     The program is made by torch.export first: torch.onnx.export of a module silently drops a batch axis that the network
-    fixes, torch.export refuses it. Raises prove.ProofFailed there.
+    fixes, torch.export refuses it. Raises prove.ProofFailed there, and where ONNX has no word for what the network does.
     """
     batch = ({0: torch.export.Dim("batch", min=1, max=MAX_BATCH)},)
     example = (torch.zeros(2, 28, 28, dtype=torch.uint8),)
@@ -89,19 +88,29 @@ def write_onnx(model: Model, path: Path, essence: dict[str, str]) -> None:
         raise prove.ProofFailed(f"torch.export refuses a batch axis that may vary: {error}") from error
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns of its own internals
-        exported = torch.onnx.export(
-            program,
-            input_names=[INPUT],
-            output_names=[PROBABILITIES, SCORES],
-            dynamic_shapes=batch,
-            opset_version=OPSET,
-            verbose=False,
-        )
+        try:
+            exported = torch.onnx.export(
+                program,
+                input_names=[INPUT],
+                output_names=[PROBABILITIES, SCORES],
+                dynamic_shapes=batch,
+                opset_version=OPSET,
+                verbose=False,
+            )
+        except torch.onnx.OnnxExporterError as error:
+            raise prove.ProofFailed(f"torch.onnx cannot express the network: {_root(error)}") from error
     assert exported is not None  # it is None only where a path was given
     for node in exported.model.graph:
         node.metadata_props.clear()  # stack traces with the paths of the machine that exported
     exported.model.metadata_props.update(essence)
     exported.save(str(path), external_data=False)
+
+
+def _root(error: BaseException) -> str:
+    """The first line of what began a chain of exceptions."""
+    while error.__cause__:
+        error = error.__cause__
+    return str(error).strip().partition("\n")[0]
 
 
 def write_torchscript(model: Model, path: Path, essence: dict[str, str]) -> None:
@@ -130,47 +139,16 @@ def describe(name: str, recipe: Recipe, model: Model, results: list[runs.Result]
         "classes": CLASSES[recipe.dataset],
         "parameters": parameters(model),
         "flops": flops(model),
-        "recipe": _told(recipe, first.epochs),
+        "recipe": f"{first.recipe}." + (f" Corrected: {recipe.corrected}." if recipe.corrected else ""),
         "seed": first.seed,
-        "validation": _figures(validations, None),
-        "test": _figures(tests, recipe.lab_accuracy),
+        "validation": accuracies(validations),
+        "test": accuracies(tests, recipe.lab_accuracy),
         "ece": {"before": first.ece_before, "after": first.ece_after},
         "temperature": first.temperature,
         "hardware": first.hardware,
         "versions": first.versions | {name: version(name) for name in ("onnx", "onnxscript", "onnxruntime", "numpy")},
         "commit": first.commit,
     }
-
-
-def _told(recipe: Recipe, epochs: int) -> str:
-    told = f"{recipe.note}."
-    if epochs != recipe.epochs:
-        told += f" Trained for {epochs} instead of {recipe.epochs} epochs."
-    return told + (f" Corrected: {recipe.corrected}." if recipe.corrected else "")
-
-
-def _figures(accuracies: list[Accuracy], lab: float | None) -> dict[str, Any]:
-    """Seed 0's figure with its interval, all seeds beside it, and the lab's with the gap in standard errors.
-
-    The lab ran once, so the gap is measured against the spread of one run and of our mean: sd * sqrt(1 + 1/n). It is
-    None with fewer than two seeds.
-    """
-    values = [accuracy.value for accuracy in accuracies]
-    mean = statistics.fmean(values)
-    sd = statistics.stdev(values) if len(values) > 1 else None
-    figures = {
-        "accuracy": values[0],
-        "correct": accuracies[0].correct,
-        "total": accuracies[0].total,
-        "interval": list(accuracies[0].interval),
-        "seeds": values,
-        "mean": mean,
-        "sd": sd,
-    }
-    if lab is not None:
-        figures["lab"] = lab
-        figures["gap_in_standard_errors"] = (mean - lab) / (sd * math.sqrt(1 + 1 / len(values))) if sd else None
-    return figures
 
 
 def _sha256(path: Path) -> str:

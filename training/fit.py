@@ -2,20 +2,22 @@
 
 import copy
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from training.data import Images
 from training.evaluate import Labels, Probabilities, Scores, accuracy
 from training.model import Model
-from training.recipes import Recipe
+from training.processes import ALONE, Processes
+from training.recipe import LOSSES, Recipe
 
 EVALUATION_BATCH = 1000
 BLOCK = 1024
@@ -41,34 +43,53 @@ class Training:
     model: Model
     optimiser: Optimizer
     device: torch.device
+    processes: Processes
+    stepped: nn.Module
+    """What a step calls: the network, or what spreads it over the processes."""
     epoch: int = 0
     step: int = 0
     tally: Tally = field(default_factory=Tally)
 
     def state(self) -> dict[str, Any]:
-        """The state as plain values and tensors; `restore` continues from it with the same bits."""
-        state = {
+        """The state as plain values and tensors; `restore` continues from it with the same bits.
+
+        Every process has to ask for it, and each gets the state of all.
+        """
+        return {
             "seed": self.seed,
             "epoch": self.epoch,
             "step": self.step,
             "tally": asdict(self.tally),
             "network": self.model.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
-            "random": torch.get_rng_state(),
+            "random": self.processes.gather(_random_states(self.device)),
         }
-        if self.device.type == "cuda":
-            state["random_cuda"] = torch.cuda.get_rng_state(self.device)
-        return state
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Continue where `state` stopped."""
+        """Continue where `state`, of as many processes, stopped."""
         self.seed, self.epoch, self.step = state["seed"], state["epoch"], state["step"]
-        self.tally = Tally(**state["tally"])
+        self.tally = Tally(**state["tally"]) if self.processes.is_first else Tally()  # it is the sum over all of them
         self.model.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
-        torch.set_rng_state(state["random"])
-        if self.device.type == "cuda" and "random_cuda" in state:
-            torch.cuda.set_rng_state(state["random_cuda"], self.device)
+        random = state["random"][self.processes.rank]
+        torch.set_rng_state(random["cpu"])
+        if self.device.type == "cuda" and "cuda" in random:
+            torch.cuda.set_rng_state(random["cuda"], self.device)
+
+
+def _random_states(device: torch.device) -> dict[str, Tensor]:
+    states = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    return states
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One point of a learning curve."""
+
+    loss: float
+    accuracy: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +103,8 @@ class Epoch:
     validation_accuracy: float
     seconds: float
     images_per_second: float
+    curves: dict[str, Point]
+    """What the recipe wants drawn beside: by its name."""
 
 
 class Interrupted(Exception):
@@ -93,81 +116,113 @@ def build(recipe: Recipe) -> Model:
     return Model(recipe.network(), recipe.mean, recipe.std, recipe.head)
 
 
-def begin(recipe: Recipe, seed: int, device: torch.device) -> Training:
-    """An untrained network: the seed decides its weights, its draw of the data, their order and its dropout."""
+def begin(recipe: Recipe, seed: int, device: torch.device, processes: Processes = ALONE) -> Training:
+    """An untrained network: the seed decides its weights, its draw of the data, their order and its dropout.
+
+    The processes begin with the same weights and go on with random numbers of their own.
+    """
     torch.manual_seed(seed)
     model = build(recipe).to(device)
     if recipe.precision == "bf16":
         model.network.to(memory_format=torch.channels_last)  # the layout that bfloat16 convolutions are fast in
-    return Training(recipe, seed, model, recipe.optimiser(model.network.parameters()), device)
+    if not processes.is_first:
+        torch.manual_seed(seed + 1_000_003 * processes.rank)
+    optimiser = recipe.optimiser.make(model.network.parameters())
+    return Training(recipe, seed, model, optimiser, device, processes, processes.wrap(model.network, device))
 
 
 def fit(
     training: Training,
     images: Images,
     validation: Images,
-    epochs: int,
+    epochs: int | None = None,
     on_step: Callable[[Training, int], None] = lambda _training, _steps: None,
     should_stop: Callable[[], bool] = lambda: False,
+    curves: Mapping[str, Images] = MappingProxyType({}),
 ) -> Iterator[Epoch]:
-    """Train up to `epochs` epochs, yielding each as it ends.
+    """Train up to the recipe's epochs, or as many as are said, yielding each as it ends.
 
-    images, validation: on the training's device. on_step is called after each step with the training and the steps of
-    an epoch. Raises Interrupted between two steps as soon as should_stop says so.
+    images, validation, curves: on the training's device; curves are measured after each epoch beside validation. on_step
+    is called after each step with the training and the steps of an epoch. Raises Interrupted between two steps as soon as
+    should_stop says so.
     """
-    while training.epoch < epochs:
+    while training.epoch < (epochs or training.recipe.epochs):
         _run_epoch(training, images, on_step, should_stop)
-        tally, scores = training.tally, scores_of(training.model, validation)
-        labels = validation.labels.cpu()
-        loss = float(training.recipe.loss(torch.from_numpy(scores), labels))
+        tally, point = training.tally, measure(training, validation)
         epoch = Epoch(
             epoch=training.epoch + 1,
             train_loss=tally.loss / tally.seen,
             train_accuracy=tally.correct / tally.seen,
-            validation_loss=loss,
-            validation_accuracy=accuracy(probabilities_of(training.model, scores), labels.numpy()).value,
+            validation_loss=point.loss,
+            validation_accuracy=point.accuracy,
             seconds=tally.seconds,
             images_per_second=tally.seen / tally.seconds,
+            curves={name: measure(training, part) for name, part in curves.items()},
         )
         training.epoch, training.step, training.tally = training.epoch + 1, 0, Tally()
         yield epoch
+
+
+def measure(training: Training, images: Images) -> Point:
+    """Loss and accuracy of the network as it stands, on the training's device, in evaluation mode."""
+    scores, labels = scores_of(training.model, images), images.labels.cpu()
+    loss = float(LOSSES[training.recipe.loss](torch.from_numpy(scores), labels))
+    return Point(loss, accuracy(probabilities_of(training.model, scores), labels.numpy()).value)
 
 
 def _run_epoch(
     training: Training, images: Images, on_step: Callable[[Training, int], None], should_stop: Callable[[], bool]
 ) -> None:
     """Go through the epoch in blocks of steps: what does not depend on the weights is done once for a whole block."""
-    batch = training.recipe.batch
+    batch, processes = training.recipe.batch, training.processes
     order = _order(len(images), training)
     steps = -(-len(order) // batch)
     training.model.train()
-    while training.step < steps:
+    stopping = False
+    while training.step < steps and not stopping:
         began = time.perf_counter()
         first, last = training.step * batch, (training.step + max(1, BLOCK // batch)) * batch
-        block = images.take(order[first:last].to(training.device))
+        batches = order[first:last].split(batch)  # type: ignore[no-untyped-call]
+        shares = [processes.share(rows) for rows in batches]
+        sizes = [len(share) for share in shares]
+        block = images.take(torch.cat(shares).to(training.device))
         done: list[tuple[Tensor, Tensor]] = []
-        for pixels, labels in zip(training.model.scale(block.pictures).split(batch), block.labels.split(batch), strict=True):  # type: ignore[no-untyped-call]
-            if should_stop():
+        inputs = training.model.scale(block.pictures).split(sizes)
+        for rows, pixels, labels in zip(batches, inputs, block.labels.split(sizes), strict=True):  # type: ignore[no-untyped-call]
+            stopping = processes.any(should_stop())
+            if stopping:
                 break
-            done.append(_step(training, pixels, labels))
+            done.append(_step(training, pixels, labels, processes.weight(len(labels), len(rows))))
             training.step += 1
             on_step(training, steps)
         if done:
             _settle(training, done, block.labels)
         training.tally.seconds += time.perf_counter() - began
-        if should_stop():
-            raise Interrupted
+    _share_tally(training)
+    if stopping:
+        raise Interrupted
 
 
-def _step(training: Training, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+def _share_tally(training: Training) -> None:
+    """Make the tally that of all processes."""
+    tally = training.tally
+    loss, correct, seen = training.processes.total([tally.loss, tally.correct, tally.seen])
+    training.tally = Tally(loss, round(correct), round(seen), tally.seconds)
+
+
+def _step(training: Training, pixels: Tensor, labels: Tensor, weight: float) -> tuple[Tensor, Tensor]:
     """One step of the optimiser. Returns the loss and the scores, still on the device."""
+    recipe = training.recipe
     for group in training.optimiser.param_groups:
         for parameter in group["params"]:
             parameter.grad = None  # as optimiser.zero_grad() does, without its 28 us, 5 % of a small network's step
     with _precision(training):
-        scores = training.model.network(pixels).float()
-    loss = training.recipe.loss(scores, labels)
-    loss.backward()  # type: ignore[no-untyped-call]
+        scores = training.stepped(pixels).float()
+    loss = LOSSES[recipe.loss](scores, labels)
+    minimised = loss if weight == 1 else loss * weight
+    if recipe.l1:
+        minimised = minimised + recipe.l1 * sum(parameter.abs().sum() for parameter in training.model.network.parameters())
+    minimised.backward()  # type: ignore[no-untyped-call]
     training.optimiser.step()
     return loss.detach(), scores.detach()
 

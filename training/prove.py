@@ -178,7 +178,7 @@ def repeat(name: str, folder: Path, checkpoint: Path | None) -> dict[str, Report
     if checkpoint is None:
         reference, pictures = read_reference(folder / "reference.npz"), pictures[:REFERENCE_PICTURES]
     else:
-        reference = evaluate_reference(runs.load_model(checkpoint, name, card.temperature), pictures)
+        reference = evaluate_reference(runs.load_model(checkpoint, name, RECIPES[name], card.temperature), pictures)
     proof = {"onnx": prove_onnx(onnx_file, reference, pictures)}
     if torchscript_file.exists():
         proof["torchscript"] = prove_torchscript(torchscript_file, reference, pictures)

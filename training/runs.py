@@ -1,20 +1,20 @@
-"""A run on disk: runs/<name>/seed-<n>/ with checkpoint.pt, history.jsonl and, when it is finished, result.json."""
+"""A run on disk: runs/<name>/seed-<n>/ with checkpoint.pt, history.jsonl, TensorBoard events, and at last result.json."""
 
 import json
-import os
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from training import data, device, evaluate, fit
+from training import data, device, evaluate, fit, history
 from training.model import Model
-from training.recipes import RECIPES, Recipe
+from training.processes import ALONE, Processes
+from training.recipe import Recipe
 
 StepCallback = Callable[[fit.Training, int], None]
 
@@ -42,6 +42,11 @@ class Run:
         return self.folder / "history.jsonl"
 
     @property
+    def events(self) -> Path:
+        """The history once more, as TensorBoard reads it."""
+        return self.folder / "events"
+
+    @property
     def result(self) -> Path:
         """What the finished run measured."""
         return self.folder / "result.json"
@@ -53,6 +58,8 @@ class Result:
 
     name: str
     seed: int
+    recipe: str
+    """As it was carried out."""
     epochs: int
     validation_correct: int
     validation_total: int
@@ -72,37 +79,53 @@ def locate(name: str, seed: int, runs: Path) -> Run:
     return Run(name, seed, runs / name / f"seed-{seed}")
 
 
-def load_images(recipe: Recipe, seed: int, where: torch.device) -> tuple[data.Images, data.Images]:
-    """What a recipe trains on with a seed, and the validation split, both on a device. Raises data.DataFault."""
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """What a run trains on and looks at, on its device."""
+
+    training: data.Images
+    validation: data.Images
+    curves: dict[str, data.Images]
+
+
+def load_images(recipe: Recipe, seed: int, where: torch.device) -> Splits:
+    """The images of a recipe with a seed. Raises data.DataFault."""
     everything = data.load(recipe.dataset, "train")
     part = data.training_part(everything, recipe.images, seed if recipe.draw == "seed" else None)
-    return part.to(where), data.validation_part(everything).to(where)
+    curves = {one.name: data.load(recipe.dataset, one.split)[slice(one.first, one.last)] for one in recipe.curves}
+    return Splits(
+        part.to(where),
+        data.validation_part(everything).to(where),
+        {name: images.to(where) for name, images in curves.items()},
+    )
 
 
 def carry_out(
-    run: Run,
-    training: fit.Training,
-    splits: tuple[data.Images, data.Images],
-    epochs: int,
-    on_step: StepCallback,
-    should_stop: Callable[[], bool],
+    run: Run, training: fit.Training, splits: Splits, on_step: StepCallback, should_stop: Callable[[], bool]
 ) -> Iterator[fit.Epoch]:
-    """Train to `epochs` epochs, yielding each as it ends; the folder always holds the newest usable checkpoint.
+    """Train to the end, yielding each epoch as it ends; the folder always holds the newest usable checkpoint.
 
     training: from `start`. splits: from `load_images`. Interrupted between two steps, it saves where it stands and raises
-    fit.Interrupted; started again it continues from there to the same weights, bit for bit.
+    fit.Interrupted; started again it continues from there to the same weights, bit for bit. Of several processes the
+    first writes the files.
     """
-    images, validation = splits
+    speaks = training.processes.is_first
+    epochs = fit.fit(
+        training, splits.training, splits.validation, on_step=on_step, should_stop=should_stop, curves=splits.curves
+    )
     try:
-        for epoch in fit.fit(training, images, validation, epochs, on_step, should_stop):
-            with run.history.open("a", encoding="utf-8") as history:
-                history.write(json.dumps(asdict(epoch)) + "\n")
-            _save(training, run)
-            yield epoch
+        with history.written(run.history, run.events) if speaks else nullcontext() as log:
+            for epoch in epochs:
+                if log:
+                    log.add(epoch)
+                _save(training, run)
+                yield epoch
     except fit.Interrupted:
         _save(training, run)
         raise
-    _write_atomically(run.result, json.dumps(asdict(_measure(run, training, validation)), indent=2).encode() + b"\n")
+    if speaks:
+        result = _measure(run, training, splits.validation)
+        _write_atomically(run.result, json.dumps(asdict(result), indent=2).encode() + b"\n")
 
 
 def _measure(run: Run, training: fit.Training, validation: data.Images) -> Result:
@@ -118,6 +141,7 @@ def _measure(run: Run, training: fit.Training, validation: data.Images) -> Resul
     return Result(
         name=run.name,
         seed=run.seed,
+        recipe=str(recipe),
         epochs=training.epoch,
         validation_correct=on_validation.correct,
         validation_total=on_validation.total,
@@ -126,33 +150,50 @@ def _measure(run: Run, training: fit.Training, validation: data.Images) -> Resul
         temperature=model.head.temperature.item(),
         ece_before=before,
         ece_after=evaluate.calibration_error(probabilities, test_labels),
-        seconds=sum(line["seconds"] for line in read_history(run)),
+        seconds=sum(line["seconds"] for line in history.read(run.history)),
         hardware=device.describe(next(model.parameters()).device),
         versions={"torch": torch.__version__, "torchvision": version("torchvision")},
         commit=commit(),
     )
 
 
-def start(run: Run, where: torch.device, *, resume: bool) -> fit.Training:
-    """The training of a run: as its checkpoint has it where it is to be resumed, else untrained in an emptied folder."""
-    training = fit.begin(RECIPES[run.name], run.seed, where)
+def start(run: Run, recipe: Recipe, where: torch.device, *, resume: bool, processes: Processes = ALONE) -> fit.Training:
+    """The training of a run: as its checkpoint has it where it is to be resumed, else untrained in an emptied folder.
+
+    Raises RunFault where the checkpoint cannot be continued.
+    """
+    training = fit.begin(recipe, run.seed, where, processes)
     state = read_checkpoint(run.checkpoint, run.name) if resume and run.checkpoint.exists() else None
-    run.folder.mkdir(parents=True, exist_ok=True)
-    run.result.unlink(missing_ok=True)  # it would tell of other weights than the checkpoint's as soon as that moves on
     if state:
+        _check_continues(state, run, training)
         training.restore(state)
-        _trim_history(run, training.epoch)
-    else:
-        for path in (run.checkpoint, run.history):
-            path.unlink(missing_ok=True)
+    if processes.is_first:
+        run.folder.mkdir(parents=True, exist_ok=True)
+        run.result.unlink(missing_ok=True)  # it would tell of other weights than the checkpoint's as soon as that moves on
+        if state:
+            history.trim(run.history, training.epoch)
+        else:
+            for path in (run.checkpoint, run.history):
+                path.unlink(missing_ok=True)
     return training
 
 
-def read_history(run: Run) -> list[dict[str, Any]]:
-    """The epochs of a run so far, oldest first."""
-    if not run.history.exists():
-        return []
-    return [json.loads(line) for line in run.history.read_text(encoding="utf-8").splitlines()]
+def _check_continues(state: dict[str, Any], run: Run, training: fit.Training) -> None:
+    now = {"precision": training.recipe.precision, "processes": training.processes.count}
+    then = {"precision": state["precision"], "processes": len(state["random"])}
+    if now != then:
+        raise RunFault(
+            f"{run.checkpoint} was trained in {then['precision']} by {then['processes']} processes, and this is "
+            f"{now['precision']} and {now['processes']}; continue it as it was begun, or leave out --resume"
+        )
+
+
+def is_finished(run: Run, recipe: Recipe) -> bool:
+    """Whether a run is there that was trained so, and at least for so many epochs. Raises RunFault."""
+    if not run.result.exists():
+        return False
+    result = read_result(run.result)
+    return result.epochs >= recipe.epochs and result.recipe == str(replace(recipe, epochs=result.epochs))
 
 
 def read_result(path: Path) -> Result:
@@ -166,13 +207,13 @@ def read_result(path: Path) -> Result:
 def read_finished(name: str, runs: Path) -> list[Result]:
     """The finished runs of a recipe, by seed, seed 0's first.
 
-    Raises RunFault where seed 0's is missing, or where they were trained for different numbers of epochs.
+    Raises RunFault where seed 0's is missing, or where they were not all trained alike.
     """
     results = sorted(map(read_result, (runs / name).glob("seed-*/result.json")), key=lambda result: result.seed)
     if not results or results[0].seed != 0:
         raise RunFault(f"{runs / name} has no finished run of seed 0; make one with: digits-train run {name}")
-    if len({result.epochs for result in results}) > 1:
-        raise RunFault(f"{runs / name} has seeds trained for different numbers of epochs; train them anew")
+    if len({result.recipe for result in results}) > 1:
+        raise RunFault(f"{runs / name} has seeds that were not trained alike; train them anew")
     return results
 
 
@@ -189,9 +230,9 @@ def read_checkpoint(path: Path, name: str) -> dict[str, Any]:
     return state
 
 
-def load_model(path: Path, name: str, temperature: float) -> Model:
+def load_model(path: Path, name: str, recipe: Recipe, temperature: float) -> Model:
     """The trained model on the CPU, in evaluation mode, its weights read from a checkpoint."""
-    model = fit.build(RECIPES[name])
+    model = fit.build(recipe)
     model.network.load_state_dict(read_checkpoint(path, name)["network"])
     model.head.temperature.fill_(temperature)
     return model.eval()
@@ -212,18 +253,15 @@ def commit() -> str:
 
 
 def _save(training: fit.Training, run: Run) -> None:
-    with tempfile.NamedTemporaryFile(dir=run.folder, prefix=".checkpoint-", delete=False) as file:
-        torch.save({"name": run.name, **training.state()}, file)
-    os.replace(file.name, run.checkpoint)  # noqa: PTH105  a crash while writing must not cost the old checkpoint
+    state = {"name": run.name, "precision": training.recipe.precision, **training.state()}
+    if not training.processes.is_first:
+        return
+    part = run.checkpoint.with_name("checkpoint.pt.part")
+    torch.save(state, part)
+    part.replace(run.checkpoint)  # a crash while writing must not cost the old checkpoint
 
 
 def _write_atomically(path: Path, content: bytes) -> None:
     part = path.with_name(path.name + ".part")
     part.write_bytes(content)
     part.replace(path)
-
-
-def _trim_history(run: Run, epochs: int) -> None:
-    """Drop lines of epochs that the checkpoint has not finished: a crash can fall between the two files."""
-    lines = read_history(run)[:epochs]
-    run.history.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")

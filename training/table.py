@@ -1,24 +1,28 @@
-"""models/README.md: what the cards say, as one table and one leaderboard. Nothing in it is typed by hand."""
+"""models/README.md: what the cards, the speeds and the exercises say, as one page. Nothing in it is typed by hand."""
 
+import json
+import math
 from pathlib import Path
 from typing import Any
 
 from serving.card import Card, read_card
+from training import exercises, speed
 
 HEAD = """# Models
 
-Written by `digits-train table` from the cards; a test holds the two together. Accuracies are means over the seeds run, with
-their standard deviation; the file is seed 0's, whose test accuracy stands with its 95 % Wilson interval. The gap to the
-lab's one run is in standard errors of one run against our mean. The proof is the largest distance of the ONNX file's scores
-from float64, in eps of the largest score, with 64 allowed.
+Written by `digits-train table` from the cards, `speed.json` and `exercises.json`; a test holds them together. Accuracies are
+means over the seeds run, with their standard deviation; the file is seed 0's, whose test accuracy stands with its 95 %
+Wilson interval. The gap to the lab's one run is in standard errors of one run against our mean. The proof is the largest
+distance of the ONNX file's scores from float64, in eps of the largest score, with 64 allowed.
 
 """
 
-
 COLUMNS = (
     "model", "lab", "parameters", "MFLOP", "validation", "test", "test, seed 0 (95 %)", "calibration error",
-    "the lab's figure (gap)", "model.onnx", "proof",
+    "the lab's figure (gap)", "model.onnx", "model.ts", "one picture", "pictures/s at 64", "proof",
 )  # fmt: skip
+EXERCISE_COLUMNS = ("exercise", "asked", "parameters", "validation", "test", "beside", "difference on validation")
+NOT_MEASURED = "not measured"
 
 
 def write(models: Path) -> Path:
@@ -31,20 +35,50 @@ def write(models: Path) -> Path:
 def page(models: Path) -> str:
     """The text of models/README.md."""
     cards = [read_card(folder / "card.json") for folder in sorted(models.iterdir()) if (folder / "card.json").exists()]
-    in_order = sorted(cards, key=lambda card: card.lab)
-    rows = [_row(card, (models / card.name / "model.onnx").stat().st_size) for card in in_order]
-    lines = [
-        f"| {' | '.join(COLUMNS)} |",
-        f"| --- | --- |{' ---: |' * (len(COLUMNS) - 2)}",
-        *rows,
+    speeds = _read(models / speed.FILE)
+    rows = [
+        _row(card, (models / card.name / "model.onnx").stat().st_size, _speed(card, speeds))
+        for card in sorted(cards, key=lambda card: card.lab)
     ]
-    return HEAD + "\n".join(lines) + "\n\n" + _leaderboards(cards)
+    parts = [HEAD + _table(COLUMNS, 2, rows)]
+    if speeds:
+        versions = ", ".join(f"{name} {version}" for name, version in speeds["versions"].items())
+        parts.append(
+            f"Speed: ONNX Runtime, {speeds['hardware']}, {versions}, medians of {speeds['rounds']} interleaved rounds "
+            "(`digits-train measure`)."
+        )
+    parts.append(_leaderboards(cards))
+    if measured := _read(models / exercises.FILE):
+        parts.append(_exercises(measured, {card.name: card.validation for card in cards}))
+    return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
-def _row(card: Card, size: int) -> str:
+def _read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def _speed(card: Card, speeds: dict[str, Any]) -> dict[str, Any] | None:
+    """What was measured of this very file; a figure of another one is none."""
+    measured: dict[str, Any] | None = speeds.get("models", {}).get(card.name)
+    return measured if measured and measured["onnx_sha256"] == card.onnx_sha256 else None
+
+
+def _table(columns: tuple[str, ...], left: int, rows: list[list[str]]) -> str:
+    lines = [list(columns), ["---"] * left + ["---:"] * (len(columns) - left), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _row(card: Card, size: int, measured: dict[str, Any] | None) -> list[str]:
     low, high = card.test["interval"]
     worst = max(row["scores_eps"] for row in card.proof["onnx"]["batches"].values())
-    cells = [
+    speeds = [NOT_MEASURED] * 3
+    if measured:
+        speeds = [
+            f"{measured['torchscript_bytes'] / 1e6:.2f} MB",
+            f"{measured['latency_us']:,.0f} us",
+            f"{measured['images_per_second']:,}",
+        ]
+    return [
         f"`{card.name}`",
         card.lab,
         f"{card.parameters:,}",
@@ -55,9 +89,9 @@ def _row(card: Card, size: int) -> str:
         f"{card.ece['after']:.4f}",
         _lab(card.test),
         f"{size / 1e6:.2f} MB",
+        *speeds,
         f"{worst:.1f}",
     ]
-    return f"| {' | '.join(cells)} |"
 
 
 def _mean(figures: dict[str, Any]) -> str:
@@ -84,4 +118,33 @@ def _leaderboards(cards: list[Card]) -> str:
             f"{place}. `{card.name}` {card.validation['mean']:.2%}\n" for place, card in enumerate(ranked, start=1)
         )
         text += "\n"
-    return text.rstrip() + "\n"
+    return text
+
+
+def _exercises(measured: dict[str, Any], models: dict[str, dict[str, Any]]) -> str:
+    """The exercises, each beside what it changes."""
+    validations = models | {name: one["validation"] for name, one in measured.items()}
+    rows = [
+        [
+            f"`{name}`",
+            f"{one['lab']}: {one['asked']}",
+            f"{one['parameters']:,}",
+            _mean(one["validation"]),
+            _mean(one["test"]),
+            f"`{one['against']}`",
+            _difference(one["validation"], validations[one["against"]]),
+        ]
+        for name, one in measured.items()
+    ]
+    hardware = ", ".join(sorted({one["hardware"] for one in measured.values()}))
+    return (
+        "## The labs' exercises\n\nTrained and compared, not exported. A difference is in percentage points, with how "
+        f"many of its standard errors it is. {hardware}.\n\n" + _table(EXERCISE_COLUMNS, 2, rows)
+    )
+
+
+def _difference(one: dict[str, Any], other: dict[str, Any]) -> str:
+    """The difference of two means over seeds, and its size in standard errors (Welch 1947)."""
+    points = one["mean"] - other["mean"]
+    error = math.sqrt(sum((figures["sd"] or 0) ** 2 / len(figures["seeds"]) for figures in (one, other)))
+    return f"{points * 100:+.2f}" + (f" ({points / error:+.1f})" if error else "")

@@ -11,7 +11,8 @@ from serving.catalogue import load_model
 from training import data, device, export, fit, prove
 from training.evaluate import residual
 from training.model import NearestDigit, flops, parameters
-from training.recipes import RECIPES, Recipe, squared_error
+from training.recipe import Recipe, squared_error
+from training.recipes import RECIPES
 from training.runs import Result
 
 if TYPE_CHECKING:
@@ -74,10 +75,27 @@ def test_every_network_exports_is_proved_and_can_be_served(name: str, tmp_path: 
     np.testing.assert_allclose(rows.sum(1), 1, atol=1e-6)
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_network_trains_on_an_accelerator_and_is_proved(name: str, tmp_path: Path) -> None:
+    if not torch.accelerator.is_available():
+        pytest.skip("no accelerator on this machine")
+    recipe, where = RECIPES[name], device.choose("auto")
+    images = data.load(recipe.dataset, "train").to(where)
+    training = fit.begin(recipe, 0, where)
+    first, last = fit.fit(training, images[slice(3_000)], data.validation_part(images)[slice(500)], epochs=2)
+    assert last.train_loss < first.train_loss
+    assert next(training.model.parameters()).device.type == where.type
+    pictures = data.load(recipe.dataset, "test").pictures[:130].numpy()
+    card = export.describe(name, recipe, training.model, [result(name)])
+    reference = prove.evaluate_reference(training.model, pictures)
+    export.build(training.model, reference, pictures, card, tmp_path / name)
+
+
 def result(name: str) -> Result:
     return Result(
-        name=name, seed=0, epochs=1, validation_correct=1, validation_total=2, test_correct=1, test_total=2, temperature=1.0,
-        ece_before=0.0, ece_after=0.0, seconds=0.0, hardware="", versions={}, commit="",
+        name=name, seed=0, recipe="", epochs=1, validation_correct=1, validation_total=2, test_correct=1, test_total=2,
+        temperature=1.0, ece_before=0.0, ece_after=0.0, seconds=0.0, hardware="", versions={}, commit="",
     )  # fmt: skip
 
 
@@ -113,9 +131,9 @@ def test_a_lab_that_does_not_shuffle_gets_its_pictures_in_order(monkeypatch: pyt
     seen: list[torch.Tensor] = []
     step = fit._step  # noqa: SLF001
 
-    def watch(training: fit.Training, pixels: torch.Tensor, labels: torch.Tensor) -> Any:
+    def watch(training: fit.Training, pixels: torch.Tensor, labels: torch.Tensor, weight: float) -> Any:
         seen.append(labels)
-        return step(training, pixels, labels)
+        return step(training, pixels, labels, weight)
 
     monkeypatch.setattr(fit, "_step", watch)
     images = some(RECIPES["elu_mlp"], 300)

@@ -22,7 +22,8 @@ from training.recipes import RECIPES
 
 COMMAND = [sys.executable, "-c", "from training.cli import main; main()"]
 CPU = torch.device("cpu")
-MODELS = Path(__file__).parents[2] / "models"
+ROOT = Path(__file__).parents[2]
+MODELS = ROOT / "models"
 
 
 @pytest.fixture(autouse=True)
@@ -88,17 +89,6 @@ def test_a_device_that_is_missing_is_not_replaced_silently() -> None:
         device.choose("cuda")
 
 
-@pytest.mark.gpu
-def test_the_convnet_trains_on_an_accelerator(few: tuple[data.Images, data.Images]) -> None:
-    if not torch.accelerator.is_available():
-        pytest.skip("no accelerator on this machine")
-    where = device.choose("auto")
-    training = fit.begin(RECIPES["convnet"], 0, where)
-    *_, last = fit.fit(training, *(images.to(where) for images in few), epochs=2)
-    assert last.validation_accuracy > 0.85
-    assert next(training.model.parameters()).device.type == where.type
-
-
 def invoke(*arguments: object) -> Any:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
@@ -145,19 +135,55 @@ def test_a_committed_model_still_equals_its_reference_and_its_recipe(name: str) 
     card, recipe = read_card(MODELS / name / "card.json"), RECIPES[name]
     assert card.seed == 0
     assert len(card.test["seeds"]) >= 5
-    assert card.recipe.startswith(recipe.note)
+    assert card.recipe == f"{recipe}." + (f" Corrected: {recipe.corrected}." if recipe.corrected else "")
     assert (card.lab, card.dataset["name"], card.reading) == (recipe.lab, recipe.dataset, recipe.reading)
     assert card.test.get("lab") == recipe.lab_accuracy
     assert "-dirty" not in card.commit
+
+
+@pytest.mark.slow
+def test_the_sixteenth_network_of_contributing_trains_exports_and_is_proved(tmp_path: Path) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
+    network, line = blocks
+    for package in ("training", "serving"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "training" / "networks" / "lenet.py").write_text(network)
+    recipes = tmp_path / "training" / "recipes.py"
+    text = recipes.read_text()
+    assert '"lenet"' not in text
+    text = text.replace("RECIPES: dict[str, Recipe] = {\n", "RECIPES: dict[str, Recipe] = {\n" + line)
+    recipes.write_text(text.replace("from training.networks import lab_a,", "from training.networks import lab_a, lenet,"))
+
+    def train(*arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "training", *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    assert "lenet seed 0: test 9" in train("run", "lenet", "--epochs", "1")
+    train("export", "lenet")
+    assert train("prove", "lenet").count(" 1,000 ") == 10
+    train("measure", "--rounds", "1")
+    train("table")
+    assert "| `lenet` | none | 61,706 |" in (tmp_path / "models" / "README.md").read_text()
 
 
 def test_the_table_says_what_the_cards_say() -> None:
     assert (MODELS / "README.md").read_text() == table.page(MODELS)
 
 
+def test_the_committed_models_are_small_enough_to_clone() -> None:
+    files = [path for path in MODELS.glob("*/*") if path.name != "model.ts"]
+    assert sum(path.stat().st_size for path in files) <= 20e6
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
+        (["run", "convnet", "--precision", "int8"], 2, "'int8' is not one of"),
+        (["export", "elu_mlp_adam"], 2, "elu_mlp_adam is an exercise: trained and compared, not exported"),
+        (["exercises", "--runs", "nowhere"], 3, "has no finished run of seed 0"),
         (["run", "convnot"], 2, "There is no recipe 'convnot'. Recipes:"),
         (["run", "convnet", "--device", "tpu"], 2, "'tpu' is not one of"),
         (["export", "convnet", "--runs", "nowhere"], 3, "nowhere/convnet has no finished run of seed 0"),
@@ -179,12 +205,30 @@ def test_a_run_that_goes_on_is_not_finished_until_it_ends_again(tmp_path: Path) 
     run = runs.locate("single_neuron", 0, tmp_path)
     assert invoke("run", "single_neuron", "--epochs", 1, "--runs", tmp_path).exit_code == 0
     assert run.result.exists()
-    training = runs.start(run, CPU, resume=True)
+    training = runs.start(run, RECIPES["single_neuron"], CPU, resume=True)
     assert training.epoch == 1
     assert not run.result.exists(), "an export would tell the first epoch's figures of later weights"
     assert invoke("export", "single_neuron", "--runs", tmp_path, "--models", tmp_path / "models").exit_code == 3
     assert invoke("run", "single_neuron", "--epochs", 2, "--resume", "--runs", tmp_path).exit_code == 0
     assert runs.read_result(run.result).epochs == 2
+
+
+def test_a_dry_run_says_what_would_be_done_and_does_nothing(tmp_path: Path) -> None:
+    told = invoke("run", "all", "elu_mlp_adam", "--seeds", 2, "--dry-run", "--runs", tmp_path)
+    assert told.exit_code == 0
+    for name in [*RECIPES, "elu_mlp_adam"]:
+        assert all(f"{name} seed {seed}: new; " in told.output for seed in (0, 1)), told.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_precision_of_ones_own_is_told_and_not_mixed(tmp_path: Path) -> None:
+    arguments = ("run", "elu_mlp", "--runs", tmp_path)
+    assert invoke(*arguments, "--epochs", 1, "--precision", "bf16").exit_code == 0
+    assert runs.read_result(runs.locate("elu_mlp", 0, tmp_path).result).recipe.endswith("bfloat16 autocast")
+    told = invoke(*arguments, "--epochs", 2, "--resume")
+    assert told.exit_code == 3
+    assert "was trained in bf16" in " ".join(told.output.split())
+    assert invoke(*arguments, "--epochs", 2, "--resume", "--precision", "bf16").exit_code == 0
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", None])

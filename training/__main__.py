@@ -1,0 +1,5 @@
+"""python -m training, which torchrun starts too, is digits-train."""
+
+from training.cli import main
+
+main()
