@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from sklearn.metrics import classification_report, confusion_matrix
 from torch import nn
 
@@ -104,6 +105,7 @@ def curves(finished: Finished) -> Figure:
             values = [line["curves"][part][what] for line in finished.lines]
             axes.plot(numbers, values, marker=_marker(numbers), label=part.replace("_", " "))
         axes.set(xlabel="epoch", ylabel=what)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend()
     return figure
 
@@ -169,7 +171,7 @@ def filters(finished: Finished) -> Figure | None:
 
 
 def feature_maps(finished: Finished) -> Figure | None:
-    """What the first convolution with its activation makes of the first test picture."""
+    """What the first convolution with its activation makes of the first test picture, each map scaled by itself."""
     network = finished.model.network
     layers = list(network.children())
     first = next((place for place, layer in enumerate(layers) if isinstance(layer, nn.Conv2d)), None)
@@ -178,7 +180,7 @@ def feature_maps(finished: Finished) -> Figure | None:
     last = next(place for place, layer in enumerate(layers) if place > first and isinstance(layer, nn.ReLU))
     with torch.inference_mode():
         maps = nn.Sequential(*layers[: last + 1])(finished.model.scale(finished.test.pictures[:1]))[0]
-    return _grid(maps.numpy(), "gray", 0, float(maps.max()))
+    return _grid(maps.numpy(), "gray", 0)
 
 
 PLOTS: dict[str, Callable[[Finished], Figure | None]] = {
@@ -206,7 +208,7 @@ def _picture(figure: Figure, place: tuple[int, int, int], picture: npt.NDArray[n
     return axes
 
 
-def _grid(pictures: npt.NDArray[np.float32], cmap: str, low: float, high: float) -> Figure:
+def _grid(pictures: npt.NDArray[np.float32], cmap: str, low: float, high: float | None = None) -> Figure:
     columns = min(8, len(pictures))
     rows = -(-len(pictures) // columns)
     figure = Figure(figsize=(columns * 1.1, rows * 1.1), layout="constrained")

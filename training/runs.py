@@ -1,5 +1,6 @@
 """A run on disk: runs/<name>/seed-<n>/ with checkpoint.pt, history.jsonl, TensorBoard events, and at last result.json."""
 
+import io
 import json
 import subprocess
 from collections.abc import Callable, Iterator
@@ -256,12 +257,17 @@ def _save(training: fit.Training, run: Run) -> None:
     state = {"name": run.name, "precision": training.recipe.precision, **training.state()}
     if not training.processes.is_first:
         return
-    part = run.checkpoint.with_name("checkpoint.pt.part")
-    torch.save(state, part)
-    part.replace(run.checkpoint)  # a crash while writing must not cost the old checkpoint
+    buffer = io.BytesIO()  # torch meets a full disk with an exception that does not say so
+    torch.save(state, buffer)
+    _write_atomically(run.checkpoint, buffer.getbuffer())
 
 
-def _write_atomically(path: Path, content: bytes) -> None:
+def _write_atomically(path: Path, content: bytes | memoryview) -> None:
+    """Write a file beside and move it: neither a crash nor a full disk may cost the old one. Raises RunFault."""
     part = path.with_name(path.name + ".part")
-    part.write_bytes(content)
-    part.replace(path)
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise RunFault(f"{path} cannot be written: {error.strerror}") from error

@@ -16,7 +16,7 @@ import torch
 from typer.testing import CliRunner
 
 from serving.card import read_card
-from training import data, device, fit, runs, table
+from training import data, device, fit, history, runs, table
 from training.commands import app
 from training.recipes import RECIPES
 
@@ -97,7 +97,7 @@ def invoke(*arguments: object) -> Any:
 def test_train_export_prove_on_all_10_000_test_pictures(fresh: Any, tmp_path: Path) -> None:
     assert "test 9" in fresh.told
     assert "trained on" in fresh.told
-    assert [line["epoch"] for line in runs.read_history(runs.locate("convnet", 0, fresh.runs))] == [1]
+    assert [line["epoch"] for line in history.read(runs.locate("convnet", 0, fresh.runs).history)] == [1]
     proof = json.loads((fresh.models / "convnet" / "card.json").read_text())["proof"]
     assert set(proof) == {"onnx", "torchscript"}
     for report in proof.values():
@@ -213,6 +213,23 @@ def test_a_run_that_goes_on_is_not_finished_until_it_ends_again(tmp_path: Path) 
     assert runs.read_result(run.result).epochs == 2
 
 
+def test_a_full_disk_is_told_and_leaves_the_old_checkpoint(tmp_path: Path) -> None:
+    command = [*COMMAND, "run", "elu_mlp", "--runs", str(tmp_path), "--resume", "--epochs"]
+    run = runs.locate("elu_mlp", 0, tmp_path)
+    assert subprocess.run([*command, "1"], check=False).returncode == 0
+    before = run.checkpoint.read_bytes()
+    full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (10**6, 10**6)); "
+    told = subprocess.run(
+        [command[0], "-c", full + command[2], *command[3:], "2"], capture_output=True, text=True, check=False
+    )
+    assert told.returncode == 3, told.stderr
+    assert "checkpoint.pt cannot be written: File too large" in " ".join(told.stderr.split())
+    assert run.checkpoint.read_bytes() == before
+    assert not list(run.folder.glob("*.part"))
+    assert subprocess.run([*command, "2"], check=False).returncode == 0
+    assert [line["epoch"] for line in history.read(run.history)] == [1, 2]
+
+
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(tmp_path: Path) -> None:
     told = invoke("run", "all", "elu_mlp_adam", "--seeds", 2, "--dry-run", "--runs", tmp_path)
     assert told.exit_code == 0
@@ -258,5 +275,5 @@ def test_ctrl_c_leaves_a_checkpoint_that_resume_finishes(tmp_path: Path) -> None
     done = subprocess.run([*command, "--resume"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "epoch 3/3" in done.stderr
-    assert [line["epoch"] for line in runs.read_history(run)] == [1, 2, 3]
+    assert [line["epoch"] for line in history.read(run.history)] == [1, 2, 3]
     assert json.loads(run.result.read_text())["epochs"] == 3

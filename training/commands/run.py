@@ -9,6 +9,7 @@ import typer
 
 from training import device, evaluate, fit, processes, runs
 from training.commands.console import INTERRUPTED, USAGE, Runs, bar, console, ctrl_c, faults_told, recipe_of, stop
+from training.exercises import EXERCISES
 from training.model import parameters
 from training.processes import Processes
 from training.recipe import Precision, Recipe
@@ -19,7 +20,12 @@ Plan = list[tuple[runs.Run, Recipe]]
 
 
 def run(
-    names: Annotated[list[str], typer.Argument(help="Recipes or exercises to train, or: all.", show_default=False)],
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            help="Recipes or exercises to train; all: every recipe; exercises: every exercise.", show_default=False
+        ),
+    ],
     seeds: Annotated[int, typer.Option(min=1, help="Train with the seeds 0 to SEEDS - 1.")] = 1,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's own number.")] = None,
     wanted: Annotated[device.Wanted, typer.Option("--device", help="auto takes the accelerator that is there.")] = "auto",
@@ -62,8 +68,15 @@ def run(
 
 
 def _wanted(names: list[str]) -> dict[str, Recipe]:
-    found = {name: recipe_of(name) for name in names if name != "all"}
-    return RECIPES | found if "all" in names else found
+    found: dict[str, Recipe] = {}
+    for name in names:
+        if name == "all":
+            found |= RECIPES
+        elif name == "exercises":
+            found |= {name: exercise.recipe for name, exercise in EXERCISES.items()}
+        else:
+            found[name] = recipe_of(name)
+    return found
 
 
 def _show(plan: Plan, where: torch.device, *, resume: bool) -> None:
