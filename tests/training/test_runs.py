@@ -16,8 +16,9 @@ import torch
 from typer.testing import CliRunner
 
 from serving.card import read_card
-from training import data, device, fit, history, runs, table
+from training import data, device, exercises, fit, history, runs, speed, table
 from training.commands import app
+from training.exercises import EXERCISES
 from training.recipes import RECIPES
 
 COMMAND = [sys.executable, "-c", "from training.cli import main; main()"]
@@ -170,12 +171,35 @@ def test_the_sixteenth_network_of_contributing_trains_exports_and_is_proved(tmp_
 
 
 def test_the_table_says_what_the_cards_say() -> None:
-    assert (MODELS / "README.md").read_text() == table.page(MODELS)
+    page = (MODELS / "README.md").read_text()
+    assert page == table.page(MODELS)
+    assert {path.parent.name for path in MODELS.glob("*/card.json")} == set(RECIPES)
+    assert table.NOT_MEASURED not in page
+    assert all(f"| `{name}` |" in page for name in [*RECIPES, *EXERCISES])
+
+
+def test_a_speed_of_another_file_is_not_told(tmp_path: Path) -> None:
+    shutil.copytree(MODELS / "convnet", tmp_path / "convnet")
+    shutil.copy(MODELS / speed.FILE, tmp_path)
+    assert table.NOT_MEASURED not in table.page(tmp_path)
+    card = tmp_path / "convnet" / "card.json"
+    card.write_text(card.read_text().replace(read_card(card).onnx_sha256, "0" * 64))
+    assert table.NOT_MEASURED in table.page(tmp_path)
 
 
 def test_the_committed_models_are_small_enough_to_clone() -> None:
-    files = [path for path in MODELS.glob("*/*") if path.name != "model.ts"]
+    files = [path for name in RECIPES for path in (MODELS / name).iterdir() if path.name != "model.ts"]
     assert sum(path.stat().st_size for path in files) <= 20e6
+
+
+def test_the_exercises_figures_are_of_the_recipes_that_stand_here() -> None:
+    measured = json.loads((MODELS / exercises.FILE).read_text())
+    assert set(measured) == set(EXERCISES)
+    for name, one in measured.items():
+        assert one["recipe"] == str(EXERCISES[name].recipe)
+        assert len(one["validation"]["seeds"]) >= 5
+        assert one["against"] in {*RECIPES, *EXERCISES}
+        assert "-dirty" not in one["commit"]
 
 
 @pytest.mark.parametrize(
