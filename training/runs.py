@@ -187,6 +187,11 @@ def _check_continues(state: dict[str, Any], run: Run, training: fit.Training) ->
             f"{run.checkpoint} was trained in {then['precision']} by {then['processes']} processes, and this is "
             f"{now['precision']} and {now['processes']}; continue it as it was begun, or leave out --resume"
         )
+    if (state["epoch"], state["step"]) > (training.recipe.epochs, 0):
+        raise RunFault(
+            f"{run.checkpoint} has been trained past epoch {training.recipe.epochs} already; "
+            "ask for more epochs, or leave out --resume"
+        )
 
 
 def is_finished(run: Run, recipe: Recipe) -> bool:

@@ -272,6 +272,16 @@ def test_a_precision_of_ones_own_is_told_and_not_mixed(tmp_path: Path) -> None:
     assert invoke(*arguments, "--epochs", 2, "--resume", "--precision", "bf16").exit_code == 0
 
 
+def test_a_run_that_is_past_its_end_is_not_told_to_have_stopped_there(tmp_path: Path) -> None:
+    run = runs.locate("single_neuron", 0, tmp_path)
+    assert invoke("run", "single_neuron", "--epochs", 2, "--runs", tmp_path).exit_code == 0
+    run.result.unlink()
+    told = invoke("run", "single_neuron", "--epochs", 1, "--resume", "--runs", tmp_path)
+    assert told.exit_code == 3
+    assert "past epoch 1 already" in " ".join(told.output.split())
+    assert not run.result.exists()
+
+
 @pytest.mark.parametrize("content", [b"", b"nonsense", None])
 def test_a_checkpoint_that_cannot_be_used_is_named(content: bytes | None, tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
