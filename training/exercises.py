@@ -12,7 +12,7 @@ from typing import Any
 from torch import nn
 
 from training import runs
-from training.evaluate import Accuracy, accuracies
+from training.evaluate import accuracies
 from training.model import NearestDigit, parameters
 from training.networks import lab_b, lab_e
 from training.networks.perceptron import Perceptron
@@ -107,8 +107,8 @@ def _measured(exercise: Exercise, results: list[runs.Result]) -> dict[str, Any]:
         "against": exercise.against,
         "recipe": first.recipe,
         "parameters": parameters(exercise.recipe.network()),
-        "validation": accuracies([Accuracy(one.validation_correct, one.validation_total) for one in results]),
-        "test": accuracies([Accuracy(one.test_correct, one.test_total) for one in results]),
+        "validation": accuracies([one.validation for one in results]),
+        "test": accuracies([one.test for one in results]),
         "hardware": first.hardware,
         "versions": first.versions,
         "commit": first.commit,

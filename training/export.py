@@ -15,7 +15,7 @@ import torch
 from serving.card import CONTRACT, Card
 from serving.runtime import INPUT, PROBABILITIES, SCORES, Pictures
 from training import data, prove, runs
-from training.evaluate import Accuracy, accuracies
+from training.evaluate import accuracies
 from training.model import Model, flops, parameters
 from training.recipe import Recipe
 from training.recipes import RECIPES
@@ -128,8 +128,6 @@ def _ready(model: Model) -> Model:
 def describe(name: str, recipe: Recipe, model: Model, results: list[runs.Result]) -> dict[str, Any]:
     """The card but for what only the finished files can tell."""
     first = results[0]
-    tests = [Accuracy(result.test_correct, result.test_total) for result in results]
-    validations = [Accuracy(result.validation_correct, result.validation_total) for result in results]
     return {
         "contract": CONTRACT,
         "name": name,
@@ -141,8 +139,8 @@ def describe(name: str, recipe: Recipe, model: Model, results: list[runs.Result]
         "flops": flops(model),
         "recipe": f"{first.recipe}." + (f" Corrected: {recipe.corrected}." if recipe.corrected else ""),
         "seed": first.seed,
-        "validation": accuracies(validations),
-        "test": accuracies(tests, recipe.lab_accuracy),
+        "validation": accuracies([result.validation for result in results]),
+        "test": accuracies([result.test for result in results], recipe.lab_accuracy),
         "ece": {"before": first.ece_before, "after": first.ece_after},
         "temperature": first.temperature,
         "hardware": first.hardware,

@@ -99,10 +99,8 @@ def curves(finished: Finished) -> Figure:
     figure = Figure(figsize=(10, 4), layout="constrained")
     numbers = [line["epoch"] for line in finished.lines]
     for axes, what in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
-        for part in ("train", "validation"):
-            axes.plot(numbers, [line[f"{part}_{what}"] for line in finished.lines], marker=_marker(numbers), label=part)
-        for part in finished.lines[0]["curves"]:
-            values = [line["curves"][part][what] for line in finished.lines]
+        for part in history.points(finished.lines[0]):
+            values = [history.points(line)[part][what] for line in finished.lines]
             axes.plot(numbers, values, marker=_marker(numbers), label=part.replace("_", " "))
         axes.set(xlabel="epoch", ylabel=what)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -177,7 +175,7 @@ def feature_maps(finished: Finished) -> Figure | None:
     first = next((place for place, layer in enumerate(layers) if isinstance(layer, nn.Conv2d)), None)
     if first is None:
         return None
-    last = next(place for place, layer in enumerate(layers) if place > first and isinstance(layer, nn.ReLU))
+    last = next((place for place, layer in enumerate(layers) if place > first and isinstance(layer, nn.ReLU)), first)
     with torch.inference_mode():
         maps = nn.Sequential(*layers[: last + 1])(finished.model.scale(finished.test.pictures[:1]))[0]
     return _grid(maps.numpy(), "gray", 0)

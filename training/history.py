@@ -28,6 +28,13 @@ def trim(path: Path, epochs: int) -> None:
     path.write_text("".join(json.dumps(line) + "\n" for line in read(path)[:epochs]), encoding="utf-8")
 
 
+def points(line: Line) -> dict[str, dict[str, float]]:
+    """Loss and accuracy of an epoch on each part of the data that it looked at, training and validation first."""
+    parts = {part: {what: line[f"{part}_{what}"] for what in ("loss", "accuracy")} for part in ("train", "validation")}
+    curves: dict[str, dict[str, float]] = line["curves"]
+    return parts | curves
+
+
 class History:
     """Where a run's epochs are added. Its events are written anew from the lines that stand already."""
 
@@ -46,8 +53,7 @@ class History:
         self._show(line)
 
     def _show(self, line: Line) -> None:
-        points = {part: {what: line[f"{part}_{what}"] for what in ("loss", "accuracy")} for part in ("train", "validation")}
-        for part, point in (points | line["curves"]).items():
+        for part, point in points(line).items():
             for what, value in point.items():
                 self._writer.add_scalar(f"{what}/{part}", value, line["epoch"])
         self._writer.add_scalar("images_per_second", line["images_per_second"], line["epoch"])

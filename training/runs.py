@@ -74,6 +74,16 @@ class Result:
     versions: dict[str, str]
     commit: str
 
+    @property
+    def validation(self) -> evaluate.Accuracy:
+        """On the validation split."""
+        return evaluate.Accuracy(self.validation_correct, self.validation_total)
+
+    @property
+    def test(self) -> evaluate.Accuracy:
+        """On the official test split."""
+        return evaluate.Accuracy(self.test_correct, self.test_total)
+
 
 def locate(name: str, seed: int, runs: Path) -> Run:
     """The folder of a run, existing or not."""

@@ -7,7 +7,7 @@ from typing import Annotated
 import torch
 import typer
 
-from training import device, evaluate, fit, processes, runs
+from training import device, fit, processes, runs
 from training.commands.console import INTERRUPTED, USAGE, Runs, bar, console, ctrl_c, faults_told, recipe_of, stop
 from training.exercises import EXERCISES
 from training.model import parameters
@@ -55,7 +55,8 @@ def run(
             return
         together = processes.join()
         where = device.choose(wanted, together.local_rank)
-        device.prepare_accelerator()
+        if where.type == "cuda":
+            device.prepare_accelerator()
     except device.DeviceFault as error:
         stop(str(error), USAGE)
     console.quiet = not together.is_first
@@ -122,8 +123,8 @@ def _run_one(one: runs.Run, recipe: Recipe, where: torch.device, together: Proce
 
 
 def _tell(result: runs.Result) -> None:
-    test = evaluate.Accuracy(result.test_correct, result.test_total)
+    low, high = result.test.interval
     console.print(
-        f"{result.name} seed {result.seed}: test {test.value:.2%} "
-        f"(95 % {test.interval[0]:.2%} to {test.interval[1]:.2%}), trained on {result.hardware}"
+        f"{result.name} seed {result.seed}: test {result.test.value:.2%} "
+        f"(95 % {low:.2%} to {high:.2%}), trained on {result.hardware}"
     )
