@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 
 import numpy as np
 
-from serving.runtime import Pictures, Rows
+from serving.runtime import WIDTH, Pictures, Rows
 
 
 class Batcher:
@@ -18,7 +18,7 @@ class Batcher:
     """
 
     def __init__(self, run: Callable[[Pictures], Rows], executor: Executor, *, max_batch: int) -> None:
-        """run: (N, 28, 28) uint8 to (N, 10) float32, called in the executor with at most max_batch pictures."""
+        """run: (N, 28, 28) uint8 to (N, 11) float32, called in the executor with at most max_batch pictures."""
         self._run, self._executor = run, executor
         self._max_batch = max_batch
         self._queue: deque[tuple[Pictures, asyncio.Future[Rows]]] = deque()
@@ -27,7 +27,7 @@ class Batcher:
     async def submit(self, pictures: Pictures) -> Rows:
         """The rows of a caller's pictures, in order. How many may wait is the callers' to limit."""
         if not len(pictures):
-            return np.empty((0, 10), np.float32)
+            return np.empty((0, WIDTH), np.float32)
         loop = asyncio.get_running_loop()
         parts = [pictures[start : start + self._max_batch] for start in range(0, len(pictures), self._max_batch)]
         futures: list[asyncio.Future[Rows]] = [loop.create_future() for _ in parts]

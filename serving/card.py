@@ -1,10 +1,11 @@
 """What a folder in models/ says of itself: card.json."""
 
 import json
+import math
 import re
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypedDict, get_args
 
 from serving.reading import ReadingKind
 
@@ -16,8 +17,21 @@ CONTRACT = 1
 """The version of the agreement between training and serving; a card of another version is refused."""
 
 
+OPTIONAL = {"decision", "promise"}
+"""Keys that a card may lack."""
+
+
 class CardInvalid(Exception):
     """A card cannot be used; the message names the file and what is wrong with it."""
+
+
+class Decision(TypedDict):
+    """What a model's promise of a digit takes; both chosen on validation data."""
+
+    evidence: float
+    """Below it, a picture is taken for no digit."""
+    confidence: float
+    """Below it, of what is taken for a digit, the answer is unsure; 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +65,10 @@ class Card:
     """Of the model.onnx that the proof is about; serving refuses any other."""
     proof: dict[str, Any]
     """Per format: runtime version, batches, pictures, largest error in eps, differing answers."""
+    decision: Decision | None = None
+    """None where the model promises a digit whatever it is shown; an older card lacks the key."""
+    promise: dict[str, Any] | None = None
+    """What was measured of the decision."""
 
     def essence(self) -> dict[str, str]:
         """What also stands in the ONNX file's own metadata, so that a file found alone can be identified."""
@@ -74,9 +92,9 @@ def read_card(path: Path) -> Card:
         raise CardInvalid(f"{path} is not a JSON object")
     if values.get("contract") != CONTRACT:
         raise CardInvalid(f"{path} has contract {values.get('contract')!r}; this version reads contract {CONTRACT}")
-    expected = {field.name for field in fields(Card)}
-    if values.keys() != expected:
-        missing, unknown = sorted(expected - values.keys()), sorted(values.keys() - expected)
+    known = {field.name for field in fields(Card)}
+    missing, unknown = sorted(known - OPTIONAL - values.keys()), sorted(values.keys() - known)
+    if missing or unknown:
         raise CardInvalid(f"{path} lacks {missing or 'nothing'} and has unknown keys {unknown or 'none'}")
     card = Card(**values)
     _check(card, path)
@@ -96,3 +114,16 @@ def _check(card: Card, path: Path) -> None:
         raise CardInvalid(f"{path} has no test accuracy with its interval")
     if not (isinstance(card.onnx_sha256, str) and SHA256.fullmatch(card.onnx_sha256)):
         raise CardInvalid(f"{path} has no sha256 of its model.onnx")
+    if card.decision is not None and not _is_decision(card.decision):
+        raise CardInvalid(
+            f"{path} has a decision that is not an evidence, any number, and a confidence from 0 to 1: {card.decision!r}"
+        )
+    if not (card.promise is None or isinstance(card.promise, dict)):
+        raise CardInvalid(f"{path} has a promise that is not a JSON object")
+
+
+def _is_decision(value: object) -> bool:
+    if not isinstance(value, dict) or value.keys() != Decision.__annotations__.keys():
+        return False
+    numbers = all(type(number) in {int, float} and -math.inf < number < math.inf for number in value.values())
+    return numbers and 0 <= value["confidence"] <= 1

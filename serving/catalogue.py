@@ -48,12 +48,13 @@ def load_model(folder: Path) -> Model:
     try:
         card = read_card(folder / "card.json")
         path = folder / "model.onnx"
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        content = path.read_bytes()
+        found = hashlib.sha256(content).hexdigest()
         if found != card.onnx_sha256:
             raise ModelRefused(
                 f"{path} is not the file that its card proves (sha256 {found[:12]}…, the card says {card.onnx_sha256[:12]}…)"
             )
-        return Model(card, Session(path))
+        return Model(card, Session(path, content=content))  # the bytes that were hashed, whatever becomes of the file
     except (CardInvalid, ModelUnusable) as error:
         raise ModelRefused(str(error)) from error
     except OSError as error:

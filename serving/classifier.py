@@ -1,13 +1,15 @@
 """The pipeline: files in, outcomes out, same length, same order."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from serving.card import CLASSES, Card
 from serving.catalogue import Model
+from serving.decision import decide
 from serving.outcome import Blank, Outcome, Prediction, Rejection
 from serving.reading import ImageRejected, Limits, Reading, ReadingKind, read
-from serving.runtime import Pictures, Rows
+from serving.runtime import WIDTH, Output, Pictures, Rows
 
 Read = Reading | Rejection
 """One file's half-way state: a picture to classify, or why there is none."""
@@ -34,20 +36,25 @@ def pictures_of(read_files: Sequence[Read]) -> Pictures:
     return np.stack(pictures) if pictures else np.empty((0, 28, 28), np.uint8)
 
 
-def outcomes_of(read_files: Sequence[Read], rows: Rows) -> list[Outcome]:
-    """One outcome per file. rows: (N, 10), the probabilities of `pictures_of(read_files)`, in order."""
-    remaining = iter(rows)
-    return [_outcome(one, lambda: next(remaining)) for one in read_files]
+def outcomes_of(read_files: Sequence[Read], rows: Rows, card: Card) -> list[Outcome]:
+    """One outcome per file. rows: (N, 11), those of `pictures_of(read_files)`, in order. card: of the model they are of."""
+    # The same numbers twice: the answers keep the arrays, the decision is made in plain numbers, three times faster.
+    remaining = zip(rows[:, :CLASSES], rows.tolist(), strict=True)
+    return [_outcome(one, remaining, card) for one in read_files]
 
 
-def _outcome(one: Read, next_row: Callable[[], Rows]) -> Outcome:
+def _outcome(one: Read, remaining: Iterator[tuple[Output, list[float]]], card: Card) -> Outcome:
     if isinstance(one, Rejection):
         return one
-    return Blank(one.picture) if one.is_blank else Prediction(next_row(), one.picture)
+    if one.is_blank:
+        return Blank(one.picture)
+    probabilities, row = next(remaining)
+    return Prediction(probabilities, one.picture, decide(row, card, one))
 
 
 def classify(files: Iterable[bytes | Rejection], model: Model, limits: Limits) -> list[Outcome]:
     """Classify each file: one outcome per file, in order, whichever files it comes with."""
     read_files = read_all(files, model.card.reading, limits)
     pictures = pictures_of(read_files)
-    return outcomes_of(read_files, model.session.probabilities(pictures) if len(pictures) else np.empty((0, 10), np.float32))
+    rows = model.session.rows(pictures) if len(pictures) else np.empty((0, WIDTH), np.float32)
+    return outcomes_of(read_files, rows, model.card)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from serving.card import Card
+from serving.decision import Verdict
 from serving.reading import Ink, Reason, png
 
 DECIMALS = 7
@@ -20,6 +21,8 @@ class Prediction:
 
     probabilities: npt.NDArray[np.float32]
     picture: Ink
+    status: Verdict
+    """Whether the digit is promised; where the picture is taken for none, it is a best guess."""
 
     @property
     def digit(self) -> int:
@@ -89,10 +92,10 @@ def answer(
 
 
 def status(outcome: Outcome) -> str:
-    """The word an answer starts with: digit, blank or rejected."""
+    """The word an answer starts with: digit, unsure, not_a_digit, blank or rejected."""
     match outcome:
         case Prediction():
-            return "digit"
+            return outcome.status
         case Blank():
             return "blank"
         case Rejection():

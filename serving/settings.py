@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from serving.reading import Limits
@@ -36,7 +36,8 @@ class Settings:
     max_batch: int = 64
     """DIGITS_MAX_BATCH: pictures that one call of a model takes."""
     limits: Limits = field(default_factory=Limits)
-    """DIGITS_MAX_PICTURE_BYTES, DIGITS_MAX_PICTURE_PIXELS: of one picture."""
+    """Of one picture: DIGITS_MAX_PICTURE_BYTES, DIGITS_MAX_PICTURE_PIXELS, DIGITS_MAX_PICTURE_SIDE,
+    DIGITS_MAX_PICTURE_ASPECT, DIGITS_MAX_PICTURE_FRAMES."""
 
 
 def find_models(option: Path | None = None, environment: Mapping[str, str] = os.environ) -> Path:
@@ -64,6 +65,9 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
             raise SettingInvalid(f"{PREFIX}{name} must be a whole number from 1, not {text!r}")
         return int(text)
 
+    def limit(name: str) -> int:
+        return positive("MAX_PICTURE_" + name.removeprefix("max_").upper(), getattr(plain.limits, name))
+
     plain = Settings(models=find_models(environment=environment))
     return Settings(
         models=plain.models,
@@ -73,8 +77,5 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         max_files=positive("MAX_FILES", plain.max_files),
         max_waiting=positive("MAX_WAITING", plain.max_waiting),
         max_batch=positive("MAX_BATCH", plain.max_batch),
-        limits=Limits(
-            max_bytes=positive("MAX_PICTURE_BYTES", plain.limits.max_bytes),
-            max_pixels=positive("MAX_PICTURE_PIXELS", plain.limits.max_pixels),
-        ),
+        limits=Limits(**{one.name: limit(one.name) for one in fields(Limits)}),
     )

@@ -1,12 +1,13 @@
-"""How good a set of answers is: accuracy with its interval, calibration, temperature. Works on arrays alone."""
+"""How good a set of answers is, over seeds and beside a lab's; the temperature. Works on arrays alone."""
 
 import math
 import statistics
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from serving.evaluation.figures import Accuracy, accuracy_of
 
 Scores = npt.NDArray[np.floating]
 """(N, 10), higher is more likely; or (N, 1), the digit regressed as a number."""
@@ -15,35 +16,10 @@ Probabilities = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.integer]
 """(N,), 0 to 9."""
 
-BINS = 15
-"""Bins of the calibration error, as in Guo et al. 2017, "On Calibration of Modern Neural Networks"."""
-
-
-@dataclass(frozen=True, slots=True)
-class Accuracy:
-    """A share of right answers with its 95 % Wilson interval."""
-
-    correct: int
-    total: int
-
-    @property
-    def value(self) -> float:
-        """The share, 0 to 1."""
-        return self.correct / self.total
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Wilson 1927: unlike the normal approximation it stays within 0 and 1 near both ends."""
-        z = 1.959963984540054
-        centre = (self.value + z * z / (2 * self.total)) / (1 + z * z / self.total)
-        spread = z * math.sqrt(self.value * (1 - self.value) / self.total + z * z / (4 * self.total**2))
-        half = spread / (1 + z * z / self.total)
-        return centre - half, centre + half
-
 
 def accuracy(probabilities: Probabilities, labels: Labels) -> Accuracy:
     """The share of rows whose largest probability is at the label."""
-    return Accuracy(int((probabilities.argmax(1) == labels).sum()), len(labels))
+    return accuracy_of(probabilities.argmax(1) == labels)
 
 
 def accuracies(seeds: list[Accuracy], lab: float | None = None) -> dict[str, Any]:
@@ -99,12 +75,3 @@ def fit_temperature(scores: Scores, labels: Labels) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if slope(middle) < 0 else (low, middle)
     return 2 / (low + high)
-
-
-def calibration_error(probabilities: Probabilities, labels: Labels) -> float:
-    """Expected calibration error over 15 bins of equal width (Guo et al. 2017), 0 to 1."""
-    confidence = probabilities.max(1)
-    right = probabilities.argmax(1) == labels
-    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    gaps = np.bincount(bins, weights=confidence - right, minlength=BINS)
-    return float(np.abs(gaps).sum() / len(labels))

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from serving.card import CONTRACT, Card
-from serving.runtime import INPUT, PROBABILITIES, SCORES, Pictures
+from serving.runtime import INPUT, OUTPUTS, Pictures
 from training import data, prove, runs
 from training.evaluate import accuracies
 from training.model import Model, flops, parameters
@@ -52,8 +52,8 @@ def export(name: str, runs_folder: Path, folder: Path) -> Card:
 def build(model: Model, reference: prove.Reference, pictures: Pictures, card: dict[str, Any], folder: Path) -> Card:
     """Write a model's four files after proving two of them against the reference.
 
-    pictures: the (N, 28, 28) uint8 of the reference. card: everything but onnx_sha256 and proof. Raises
-    prove.ProofFailed and leaves the folder as it was.
+    pictures: the (N, 28, 28) uint8 of the reference. card: everything but onnx_sha256 and proof; without decision and
+    promise they are null. Raises prove.ProofFailed and leaves the folder as it was.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as temporary:
@@ -92,7 +92,7 @@ def write_onnx(model: Model, path: Path, essence: dict[str, str]) -> None:
             exported = torch.onnx.export(
                 program,
                 input_names=[INPUT],
-                output_names=[PROBABILITIES, SCORES],
+                output_names=list(OUTPUTS[: len(program.graph_signature.user_outputs)]),
                 dynamic_shapes=batch,
                 opset_version=OPSET,
                 verbose=False,

@@ -17,7 +17,7 @@ from training.data import Images
 from training.evaluate import Labels, Probabilities, Scores, accuracy
 from training.model import Model
 from training.processes import ALONE, Processes
-from training.recipe import LOSSES, Recipe
+from training.recipe import LOSSES, Recipe, rate_at
 
 EVALUATION_BATCH = 1000
 BLOCK = 1024
@@ -192,6 +192,7 @@ def _run_epoch(
             stopping = processes.any(should_stop())
             if stopping:
                 break
+            _set_rate(training, steps)
             done.append(_step(training, pixels, labels, processes.weight(len(labels), len(rows))))
             training.step += 1
             on_step(training, steps)
@@ -201,6 +202,16 @@ def _run_epoch(
     _share_tally(training)
     if stopping:
         raise Interrupted
+
+
+def _set_rate(training: Training, steps: int) -> None:
+    """Set the next step's learning rate, which depends on where the training stands alone: resuming changes nothing."""
+    recipe = training.recipe
+    if recipe.schedule == "constant":
+        return
+    part = rate_at(recipe.schedule, (training.epoch * steps + training.step) / (recipe.epochs * steps))
+    for group in training.optimiser.param_groups:
+        group["lr"] = recipe.optimiser.rate * part
 
 
 def _share_tally(training: Training) -> None:
@@ -239,7 +250,7 @@ def _settle(training: Training, done: list[tuple[Tensor, Tensor]], labels: Tenso
     losses, scores = zip(*done, strict=True)
     sizes = [len(part) for part in scores]
     tally.loss += float(np.dot(torch.stack(losses).cpu().numpy(), sizes))
-    tally.correct += int((training.model.head(torch.cat(scores)).argmax(1) == labels[: sum(sizes)]).sum())
+    tally.correct += int((training.model.head.labels(torch.cat(scores)) == labels[: sum(sizes)]).sum())
     tally.seen += sum(sizes)
 
 

@@ -1,4 +1,4 @@
-"""The function that is exported: a uint8 picture in, probabilities and scores out."""
+"""The function that is exported: a uint8 picture in; probabilities, scores and perhaps evidence out."""
 
 from typing import cast
 
@@ -8,6 +8,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from training import evaluate
 from training.evaluate import Labels, Scores
+
+Outputs = tuple[Tensor, Tensor] | tuple[Tensor, Tensor, Tensor]
+"""probabilities (N, 10); scores (N, 10) or (N, 1); of a network that can tell digits from other things, evidence (N,)."""
 
 
 class Scale(nn.Module):
@@ -47,6 +50,15 @@ class Softmax(nn.Module):
         """scores: (N, 10). Returns probabilities, (N, 10)."""
         return torch.softmax(scores / self.temperature, dim=1)
 
+    def outputs(self, scores: Tensor) -> tuple[Tensor, Tensor]:
+        """scores: (N, 10). Returns (probabilities, scores), (N, 10) each."""
+        return self(scores), scores
+
+    @torch.jit.unused
+    def labels(self, scores: Tensor) -> Tensor:
+        """What training compares with the labels, (N,) int64."""
+        return scores.argmax(1)
+
     @staticmethod
     def fit(scores: Scores, labels: Labels) -> float:
         """The temperature, from the validation split."""
@@ -72,13 +84,59 @@ class NearestDigit(nn.Module):
         """values: (N, 1). Returns probabilities, (N, 10)."""
         return torch.softmax(-0.5 * ((values - self.digits) / self.temperature) ** 2, dim=1)
 
+    def outputs(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """values: (N, 1). Returns (probabilities, values), (N, 10) and (N, 1)."""
+        return self(values), values
+
+    @torch.jit.unused
+    def labels(self, values: Tensor) -> Tensor:
+        """What training compares with the labels, (N,) int64."""
+        return self(values).argmax(1)  # type: ignore[no-any-return]
+
     @staticmethod
     def fit(values: Scores, labels: Labels) -> float:
         """The residual s, in digits, from the validation split."""
         return evaluate.residual(values, labels)
 
 
-Head = Softmax | NearestDigit
+class Rejecting(nn.Module):
+    """The head of a network with an eleventh number, for "none of them", which it learned on things that are no digits.
+
+    Training on other things is outlier exposure (Hendrycks et al. 2019), here with a class of its own for them. The first
+    ten numbers are a classifier's scores, with a temperature as in Softmax. The evidence is how much all ten together
+    outweigh the eleventh: the log-odds that the network gives for a digit, which the temperature leaves as they are.
+    """
+
+    temperature: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("temperature", torch.tensor(1.0))
+
+    def forward(self, raw: Tensor) -> Tensor:
+        """raw: (N, 11). Returns probabilities, (N, 10), given that it is a digit."""
+        return torch.softmax(raw[:, :10] / self.temperature, dim=1)
+
+    def evidence(self, raw: Tensor) -> Tensor:
+        """raw: (N, 11). Returns the log-odds of being a digit, (N,)."""
+        return torch.logsumexp(raw[:, :10], dim=1) - raw[:, 10]
+
+    def outputs(self, raw: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """raw: (N, 11). Returns (probabilities, scores, evidence): (N, 10), (N, 10) and (N,)."""
+        return self(raw), raw[:, :10], self.evidence(raw)
+
+    @torch.jit.unused
+    def labels(self, raw: Tensor) -> Tensor:
+        """What training compares with the labels, (N,) int64; 10 is none of the digits."""
+        return raw.argmax(1)
+
+    @staticmethod
+    def fit(raw: Scores, labels: Labels) -> float:
+        """The temperature of the ten, from the digits of the validation split; raw: (N, 11), labels 0 to 9."""
+        return evaluate.fit_temperature(raw[:, :10], labels)
+
+
+Head = Softmax | NearestDigit | Rejecting
 
 
 class Model(nn.Module):
@@ -95,13 +153,15 @@ class Model(nn.Module):
         self.head = head()
 
     def scores(self, images: Tensor) -> Tensor:
-        """images: (N, 28, 28) uint8. Returns the network's raw output, (N, 10) or (N, 1)."""
+        """images: (N, 28, 28) uint8. Returns the network's raw output, which the loss is of: (N, 10), (N, 1) or (N, 11)."""
         return cast("Tensor", self.network(self.scale(images)))
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """images: (N, 28, 28) uint8. Returns (probabilities, scores): (N, 10), and (N, 10) or (N, 1)."""
-        scores = self.network(self.scale(images))
-        return self.head(scores), scores
+    def forward(self, images: Tensor) -> Outputs:
+        """images: (N, 28, 28) uint8. Returns what is exported, (probabilities, scores) or (probabilities, scores, evidence).
+
+        A scripted or exported model returns the one of the two that its head has.
+        """
+        return self.head.outputs(self.network(self.scale(images)))
 
 
 def parameters(model: nn.Module) -> int:

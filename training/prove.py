@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ import torch
 
 from serving import runtime
 from serving.card import read_card
-from serving.runtime import Pictures, Rows
+from serving.runtime import EVIDENCE, INPUT, PROBABILITIES, SCORES, Output, Outputs, Pictures
 from training import data, runs
 from training.model import Model
 from training.recipes import RECIPES
@@ -41,8 +41,9 @@ FORBIDDEN_OPERATORS = {
 }  # fmt: skip
 FORBIDDEN_CALLS = ("aten::dropout", "aten::batch_norm", "aten::rand", "aten::bernoulli", "aten::normal")
 
-Runner = Callable[[Pictures], tuple[Rows, Rows]]
-"""Pictures to (probabilities, scores)."""
+Runner = Callable[[Pictures], Outputs]
+"""Pictures to (probabilities, scores), or to (probabilities, scores, evidence)."""
+Exact = npt.NDArray[np.float64]
 
 
 class ProofFailed(Exception):
@@ -59,6 +60,8 @@ class BatchReport(TypedDict):
     pictures: int
     scores_eps: float
     probabilities_eps: float
+    evidence_eps: NotRequired[float]
+    """Of a model that has evidence."""
     differing: int
     """Answers that differ from float64's, each with a float64 margin below the tolerance."""
 
@@ -76,21 +79,24 @@ class Report(TypedDict):
 class Reference:
     """What the trained function gives in float64.
 
-    scores, probabilities: (N, 10) float64, for the pictures in order.
+    probabilities: (N, 10) float64, scores: (N, 10) or (N, 1), evidence: (N,) where the model has it, for the pictures in
+    order.
     """
 
-    probabilities: npt.NDArray[np.float64]
-    scores: npt.NDArray[np.float64]
+    probabilities: Exact
+    scores: Exact
     pictures_sha256: str
+    evidence: Exact | None = None
+
+    def outputs(self) -> dict[str, Exact]:
+        """What is compared, by the name and in the order of an exported model's outputs."""
+        two = {PROBABILITIES: self.probabilities, SCORES: self.scores}
+        return two if self.evidence is None else two | {EVIDENCE: self.evidence}
 
     def save(self, path: Path) -> None:
         """Write the first 1,000 rows as an .npz."""
-        np.savez_compressed(
-            path,
-            probabilities=self.probabilities[:REFERENCE_PICTURES],
-            scores=self.scores[:REFERENCE_PICTURES],
-            pictures_sha256=np.array(self.pictures_sha256),
-        )
+        kept: dict[str, Any] = {name: values[:REFERENCE_PICTURES] for name, values in self.outputs().items()}
+        np.savez_compressed(path, **kept, pictures_sha256=np.array(self.pictures_sha256))
 
 
 def evaluate_reference(model: Model, pictures: Pictures) -> Reference:
@@ -98,15 +104,16 @@ def evaluate_reference(model: Model, pictures: Pictures) -> Reference:
     exact = copy.deepcopy(model).cpu().double().eval()
     with torch.inference_mode():
         parts = [exact(torch.from_numpy(batch)) for batch in np.array_split(pictures, max(1, len(pictures) // 500))]
-    probabilities, scores = (torch.cat([part[place] for part in parts]).numpy() for place in (0, 1))
-    return Reference(probabilities, scores, fingerprint(pictures))
+    probabilities, scores, *evidence = (torch.cat(batches).numpy() for batches in zip(*parts, strict=True))
+    return Reference(probabilities, scores, fingerprint(pictures), *evidence)
 
 
 def read_reference(path: Path) -> Reference:
     """Read a reference.npz. Raises ProofImpossible where it is missing or damaged."""
     try:
         with np.load(path, allow_pickle=False) as stored:
-            return Reference(stored["probabilities"], stored["scores"], str(stored["pictures_sha256"]))
+            sha256 = str(stored["pictures_sha256"])
+            return Reference(stored[PROBABILITIES], stored[SCORES], sha256, stored.get(EVIDENCE))
     except (OSError, ValueError, KeyError) as error:
         raise ProofImpossible(f"{path} is missing or damaged") from error
 
@@ -121,7 +128,7 @@ def prove_onnx(path: Path, reference: Reference, pictures: Pictures) -> Report:
 
     pictures: the (N, 28, 28) uint8 that the reference was made of. Raises ProofFailed.
     """
-    _check_graph(path, reference.scores.shape[1])
+    _check_graph(path, reference)
     try:
         session = runtime.Session(path)
     except runtime.ModelUnusable as error:
@@ -140,10 +147,9 @@ def prove_torchscript(path: Path, reference: Reference, pictures: Pictures) -> R
     if present := [call for call in FORBIDDEN_CALLS if call in calls]:
         raise ProofFailed(f"{path}: the graph calls {', '.join(present)}")
 
-    def run(batch: Pictures) -> tuple[Rows, Rows]:
+    def run(batch: Pictures) -> Outputs:
         with torch.inference_mode():
-            probabilities, scores = module(torch.from_numpy(batch))
-        return probabilities.numpy(), scores.numpy()
+            return tuple(output.numpy() for output in module(torch.from_numpy(batch)))
 
     return compare(run, reference, pictures, f"torch {torch.__version__}")
 
@@ -185,39 +191,54 @@ def repeat(name: str, folder: Path, checkpoint: Path | None) -> dict[str, Report
     return proof
 
 
-def _run_in_batches(run: Runner, pictures: Pictures, size: int) -> tuple[Rows, Rows]:
+def _run_in_batches(run: Runner, pictures: Pictures, size: int) -> Outputs:
     try:
         parts = [run(pictures[start : start + size]) for start in range(0, len(pictures), size)]
+        return tuple(np.concatenate(batches) for batches in zip(*parts, strict=True))
     except Exception as error:  # a runtime meets a fixed batch with whatever exception it has
         raise ProofFailed(f"batches of {size} cannot be run: {error}") from error
-    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
 
-def _measure(out: tuple[Rows, Rows], reference: Reference, size: int) -> BatchReport:
-    distances = []
-    for got, exact, what in zip(out, (reference.probabilities, reference.scores), ("probabilities", "scores"), strict=True):
-        if got.shape != exact.shape or not np.isfinite(got).all():
-            raise ProofFailed(f"{what} at batch {size}: shape {got.shape} for {exact.shape}, or values that are not finite")
-        distances.append(_distance_eps(got, exact, exact))
-        if distances[-1] > TOLERANCE_EPS:
-            raise ProofFailed(
-                f"{what} at batch {size} are {distances[-1]:,.0f} eps from float64; {TOLERANCE_EPS} are allowed"
-            )
-    differing = out[0].argmax(1) != reference.probabilities.argmax(1)
-    ordered = np.sort(reference.probabilities, axis=1)
-    undecided = ordered[:, -1] - ordered[:, -2] < TOLERANCE_EPS * EPS * reference.probabilities.max()
+def _measure(out: Outputs, reference: Reference, size: int) -> BatchReport:
+    exact = reference.outputs()
+    if len(out) != len(exact):
+        raise ProofFailed(f"there are {len(out)} outputs, not {len(exact)}: {', '.join(exact)}")
+    distances = {name: _measure_output(name, got, exact[name], size) for name, got in zip(exact, out, strict=True)}
+    report = BatchReport(
+        pictures=len(out[0]),
+        scores_eps=distances[SCORES],
+        probabilities_eps=distances[PROBABILITIES],
+        differing=_count_differing(out[0], reference.probabilities, size),
+    )
+    if EVIDENCE in distances:
+        report["evidence_eps"] = distances[EVIDENCE]
+    return report
+
+
+def _measure_output(name: str, got: Output, exact: Exact, size: int) -> float:
+    """The distance of one output, in eps to two places. Raises ProofFailed where it is too far or no output of ours."""
+    if got.dtype != np.float32 or got.shape != exact.shape or not np.isfinite(got).all():
+        raise ProofFailed(
+            f"{name} at batch {size}: {got.dtype} {got.shape} for float32 {exact.shape}, or values that are not finite"
+        )
+    distance = _distance_eps(got, exact, exact)
+    if distance > TOLERANCE_EPS:
+        raise ProofFailed(f"{name} at batch {size}: {distance:,.0f} eps from float64; {TOLERANCE_EPS} are allowed")
+    return round(distance, 2)
+
+
+def _count_differing(got: Output, exact: Exact, size: int) -> int:
+    """How many answers differ. Raises ProofFailed where one does whose float64 margin is not below the tolerance."""
+    differing = got.argmax(1) != exact.argmax(1)
+    ordered = np.sort(exact, axis=1)
+    undecided = ordered[:, -1] - ordered[:, -2] < TOLERANCE_EPS * EPS * exact.max()
     if (differing & ~undecided).any():
         row = int(np.flatnonzero(differing & ~undecided)[0])
         raise ProofFailed(f"picture {row} at batch {size} has another answer than in float64")
-    return BatchReport(
-        pictures=len(out[0]),
-        scores_eps=round(distances[1], 2),
-        probabilities_eps=round(distances[0], 2),
-        differing=int(differing.sum()),
-    )
+    return int(differing.sum())
 
 
-def _distance_eps(got: Rows, exact: npt.NDArray[np.float64], all_exact: npt.NDArray[np.float64]) -> float:
+def _distance_eps(got: Output, exact: Exact, all_exact: Exact) -> float:
     """The largest difference of some rows, in eps of the largest value of all."""
     return float(np.abs(got - exact).max() / np.abs(all_exact).max() / EPS)
 
@@ -233,13 +254,13 @@ def _check_mates(run: Runner, reference: Reference, pictures: Pictures) -> None:
     few = pictures[:8]
     noise = np.random.default_rng(0).integers(0, 256, few.shape, dtype=np.uint8)
     mates = np.concatenate([np.full_like(few, 255), few, np.zeros_like(few), noise])
-    for got, exact in zip(run(mates), (reference.probabilities, reference.scores), strict=True):
+    for got, exact in zip(run(mates), reference.outputs().values(), strict=True):
         distance = _distance_eps(got[8:16], exact[:8], exact)
         if not distance <= TOLERANCE_EPS:
             raise ProofFailed(f"a picture's answer depends on its batch-mates: {distance:,.0f} eps from float64 among them")
 
 
-def _check_graph(path: Path, scores: int) -> None:
+def _check_graph(path: Path, reference: Reference) -> None:
     """One self-contained file, the promised signature, a batch axis that is dynamic, nothing random or left to train."""
     loaded = onnx.load(str(path), load_external_data=False)
     if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in loaded.graph.initializer):
@@ -251,9 +272,8 @@ def _check_graph(path: Path, scores: int) -> None:
     signature = [_signature(value) for value in (*loaded.graph.input, *loaded.graph.output)]
     tensor = onnx.TensorProto
     promised = [
-        (runtime.INPUT, tensor.UINT8, ["batch", 28, 28]),
-        (runtime.PROBABILITIES, tensor.FLOAT, ["batch", 10]),
-        (runtime.SCORES, tensor.FLOAT, ["batch", scores]),
+        (INPUT, tensor.UINT8, ["batch", 28, 28]),
+        *((name, tensor.FLOAT, ["batch", *exact.shape[1:]]) for name, exact in reference.outputs().items()),
     ]
     if signature != promised:
         raise ProofFailed(f"{path} has the signature {signature}, not {promised}")
@@ -271,8 +291,8 @@ def _signature(value: Any) -> tuple[str, int, list[str | int]]:
 
 def _check_third_opinion(path: Path, reference: Reference, pictures: Pictures) -> None:
     few = pictures[:ONNX_REFERENCE_PICTURES]
-    outputs = onnx.reference.ReferenceEvaluator(str(path)).run(None, {runtime.INPUT: few})
-    for got, exact in zip(outputs, (reference.probabilities, reference.scores), strict=False):
+    outputs = onnx.reference.ReferenceEvaluator(str(path)).run(None, {INPUT: few})
+    for got, exact in zip(outputs, reference.outputs().values(), strict=True):
         distance = _distance_eps(got, exact[: len(few)], exact)
         if not distance <= TOLERANCE_EPS:
             raise ProofFailed(f"onnx.reference is {distance:,.0f} eps from float64; {TOLERANCE_EPS} are allowed")

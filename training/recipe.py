@@ -1,5 +1,6 @@
 """What a recipe is: how one network is made. Its fields are the whole truth; its description is derived from them."""
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -13,8 +14,14 @@ from training.data import VALIDATION_START, DatasetName, Split
 from training.model import Head, Softmax
 
 Loss = Callable[[Tensor, Tensor], Tensor]
-"""(N, 10) or (N, 1) scores and (N,) labels to their mean loss."""
+"""(N, 10), (N, 11) or (N, 1) scores and (N,) labels to their mean loss."""
 Precision = Literal["float32", "bf16"]
+Schedule = Literal["constant", "one-cycle"]
+
+WARM_UP = 0.15
+"""The part of a one-cycle training in which the rate rises."""
+COLDEST = 0.04
+"""Where the rate begins, as a part of its highest."""
 
 
 def squared_error(values: Tensor, labels: Tensor) -> Tensor:
@@ -22,9 +29,27 @@ def squared_error(values: Tensor, labels: Tensor) -> Tensor:
     return nn.functional.mse_loss(values, labels.unsqueeze(1).to(values.dtype))
 
 
-LossName = Literal["cross-entropy", "squared error", "negative log-likelihood"]
+def smoothed_cross_entropy(scores: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy of labels of which a twentieth is spread over all classes (Szegedy et al. 2016)."""
+    return nn.functional.cross_entropy(scores, labels, label_smoothing=0.05)
+
+
+def rate_at(schedule: Schedule, progress: float) -> float:
+    """The learning rate at a part of the training, 0 to 1, as a part of its highest.
+
+    One cycle (Smith 2018): up along a line, down to nothing along a half cosine.
+    """
+    if schedule == "constant":
+        return 1.0
+    if progress < WARM_UP:
+        return COLDEST + (1 - COLDEST) * progress / WARM_UP
+    return (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP))) / 2
+
+
+LossName = Literal["cross-entropy", "smoothed cross-entropy", "squared error", "negative log-likelihood"]
 LOSSES: dict[LossName, Loss] = {
     "cross-entropy": nn.functional.cross_entropy,
+    "smoothed cross-entropy": smoothed_cross_entropy,
     "squared error": squared_error,
     "negative log-likelihood": nn.functional.nll_loss,
 }
@@ -50,16 +75,19 @@ class Sgd:
 
 @dataclass(frozen=True, slots=True)
 class Adam:
-    """Kingma and Ba 2015."""
+    """Kingma and Ba 2015; decay is that of the weights themselves, beside the gradient (Loshchilov and Hutter 2019)."""
 
     rate: float
+    decay: float = 0.0
 
     def make(self, parameters: Iterable[Tensor]) -> Optimizer:
         """Torch's optimiser over these parameters."""
+        if self.decay:
+            return torch.optim.AdamW(parameters, lr=self.rate, weight_decay=self.decay, fused=True)
         return torch.optim.Adam(parameters, lr=self.rate, fused=True)
 
     def __str__(self) -> str:
-        return f"Adam {self.rate}"
+        return f"AdamW {self.rate}, weight decay {self.decay}" if self.decay else f"Adam {self.rate}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +111,10 @@ class Recipe:
     epochs: int
     images: int
     """How many training images, of the first 55,000."""
+    pictures: Literal["own", "uploads"] = "own"
+    """Whether it is trained on the data set's own pictures, or beside these on those that `training.uploads` makes."""
+    schedule: Schedule = "constant"
+    """How the learning rate goes from the first step to the last; its highest is the optimiser's."""
     corrected: str = ""
     """What of the lab's text had to be corrected, for the card."""
     lab_accuracy: float | None = None
@@ -109,7 +141,9 @@ class Recipe:
         """The training in one line, as a card tells it."""
         told = [
             self.loss,
-            str(self.optimiser) + (f", L1 {self.l1}" if self.l1 else ""),
+            str(self.optimiser)
+            + (f", {self.schedule}" if self.schedule != "constant" else "")
+            + (f", L1 {self.l1}" if self.l1 else ""),
             f"batch {self.batch}" + ("" if self.shuffle else " in order"),
             f"{self.epochs} epoch{'s' if self.epochs > 1 else ''}{self._drawn()}",
             f"Normalize({self.mean}, {self.std})" if self.mean else "pixels in [0, 1]",
@@ -119,6 +153,8 @@ class Recipe:
         return ", ".join(told)
 
     def _drawn(self) -> str:
+        if self.pictures == "uploads":
+            return f" of {self.images:,} images and of what is read of uploads made of them"
         if self.draw == "first":
             return f" of the first {self.images:,} images"
         return f" of {self.images:,} images" if self.images < VALIDATION_START else ""

@@ -5,9 +5,10 @@ from typing import Any
 
 from torch import nn
 
-from training.model import NearestDigit
+from training.model import NearestDigit, Rejecting
 from training.networks import lab_a, lab_b, lab_c, lab_d, lab_e
 from training.networks.perceptron import Perceptron
+from training.networks.reader import Reader
 from training.recipe import Adam, Part, Recipe, Sgd
 
 LAB_A: dict[str, Any] = {
@@ -134,5 +135,19 @@ RECIPES: dict[str, Recipe] = {
         **LAB_E | {"optimiser": Adam(0.001), "batch": 64, "epochs": 10},
         lab="E4",
         network=partial(Perceptron, (512, 256), nn.Tanh),
+    ),
+    "reader": Recipe(
+        lab="none",
+        network=Reader,
+        head=Rejecting,
+        pictures="uploads",
+        images=55_000,
+        loss="smoothed cross-entropy",
+        optimiser=Adam(0.004, decay=0.01),
+        schedule="one-cycle",
+        batch=256,
+        epochs=10,
+        precision="bf16",
+        threads=2,
     ),
 }

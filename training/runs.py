@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 
-from training import data, device, evaluate, fit, history
+from serving.evaluation.figures import Accuracy, calibration_error
+from training import data, device, evaluate, fit, history, uploads
 from training.model import Model
 from training.processes import ALONE, Processes
 from training.recipe import Recipe
@@ -75,14 +76,14 @@ class Result:
     commit: str
 
     @property
-    def validation(self) -> evaluate.Accuracy:
+    def validation(self) -> Accuracy:
         """On the validation split."""
-        return evaluate.Accuracy(self.validation_correct, self.validation_total)
+        return Accuracy(self.validation_correct, self.validation_total)
 
     @property
-    def test(self) -> evaluate.Accuracy:
+    def test(self) -> Accuracy:
         """On the official test split."""
-        return evaluate.Accuracy(self.test_correct, self.test_total)
+        return Accuracy(self.test_correct, self.test_total)
 
 
 def locate(name: str, seed: int, runs: Path) -> Run:
@@ -102,7 +103,10 @@ class Splits:
 def load_images(recipe: Recipe, seed: int, where: torch.device) -> Splits:
     """The images of a recipe with a seed. Raises data.DataFault."""
     everything = data.load(recipe.dataset, "train")
-    part = data.training_part(everything, recipe.images, seed if recipe.draw == "seed" else None)
+    if recipe.pictures == "uploads":
+        part = uploads.load()
+    else:
+        part = data.training_part(everything, recipe.images, seed if recipe.draw == "seed" else None)
     curves = {one.name: data.load(recipe.dataset, one.split)[slice(one.first, one.last)] for one in recipe.curves}
     return Splits(
         part.to(where),
@@ -144,7 +148,7 @@ def _measure(run: Run, training: fit.Training, validation: data.Images) -> Resul
     scores, labels = fit.scores_of(model, validation), fit.labels_of(validation)
     test = data.load(recipe.dataset, "test")
     test_scores, test_labels = fit.scores_of(model, test.to(training.device)), fit.labels_of(test)
-    before = evaluate.calibration_error(fit.probabilities_of(model, test_scores), test_labels)
+    before = calibration_error(fit.probabilities_of(model, test_scores), test_labels)
     model.head.temperature.fill_(recipe.head.fit(scores, labels))
     probabilities = fit.probabilities_of(model, test_scores)
     on_validation = evaluate.accuracy(fit.probabilities_of(model, scores), labels)
@@ -160,7 +164,7 @@ def _measure(run: Run, training: fit.Training, validation: data.Images) -> Resul
         test_total=on_test.total,
         temperature=model.head.temperature.item(),
         ece_before=before,
-        ece_after=evaluate.calibration_error(probabilities, test_labels),
+        ece_after=calibration_error(probabilities, test_labels),
         seconds=sum(line["seconds"] for line in history.read(run.history)),
         hardware=device.describe(next(model.parameters()).device),
         versions={"torch": torch.__version__, "torchvision": version("torchvision")},

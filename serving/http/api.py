@@ -67,9 +67,9 @@ class Api:
         self._batchers = {name: self._make_batcher(model) for name, model in catalogue.models.items()}
 
     def _make_batcher(self, model: Model) -> Batcher:
-        model.session.probabilities(np.zeros((self._settings.max_batch, 28, 28), np.uint8))  # the first call is slow
+        model.session.rows(np.zeros((self._settings.max_batch, 28, 28), np.uint8))  # the first call is slow
         executor = ThreadPoolExecutor(1, thread_name_prefix=f"run-{model.card.name}")
-        return Batcher(model.session.probabilities, executor, max_batch=self._settings.max_batch)
+        return Batcher(model.session.rows, executor, max_batch=self._settings.max_batch)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or hand it to BentoML."""
@@ -143,7 +143,8 @@ class Api:
             turn = files[start : start + TURN]
             reading = functools.partial(read_all, turn, model.card.reading, self._settings.limits)
             read_files += await loop.run_in_executor(self._decoders, reading)
-        return outcomes_of(read_files, await self._batchers[model.card.name].submit(pictures_of(read_files)))
+        rows = await self._batchers[model.card.name].submit(pictures_of(read_files))
+        return outcomes_of(read_files, rows, model.card)
 
     def _model(self, name: str) -> Model:
         try:

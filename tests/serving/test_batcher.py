@@ -23,7 +23,7 @@ class Recorder:
         self.sizes.append(len(pictures))
         if (pictures == 99).any():
             raise ArithmeticError("a bug")
-        return np.repeat(pictures.mean((1, 2))[:, None], 10, axis=1).astype(np.float32)
+        return np.repeat(pictures.mean((1, 2))[:, None], 11, axis=1).astype(np.float32)
 
 
 def picture(value: int, count: int = 1) -> Pictures:
@@ -43,7 +43,7 @@ def test_each_caller_gets_its_own_rows() -> None:
     async def scenario(batcher: Batcher, _recorder: Recorder) -> None:
         answers = await asyncio.gather(*(batcher.submit(picture(value, value % 3 + 1)) for value in range(50)))
         for value, rows in enumerate(answers):
-            assert rows.shape == (value % 3 + 1, 10)
+            assert rows.shape == (value % 3 + 1, 11)
             assert (rows == value).all()
 
     drive(scenario)
@@ -75,7 +75,7 @@ def test_many_pictures_of_one_caller_are_cut_into_batches_and_joined() -> None:
 
 def test_no_pictures_need_no_model() -> None:
     async def scenario(batcher: Batcher, recorder: Recorder) -> None:
-        assert (await batcher.submit(picture(0, 0))).shape == (0, 10)
+        assert (await batcher.submit(picture(0, 0))).shape == (0, 11)
         assert recorder.sizes == []
 
     drive(scenario)

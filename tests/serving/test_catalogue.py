@@ -1,11 +1,15 @@
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 
-from serving.card import read_card
+from serving.card import CardInvalid, Decision, read_card
 from serving.catalogue import ModelRefused, load_catalogue, load_model
 
 COMMITTED = Path(__file__).parents[2] / "models" / "convnet"
@@ -22,9 +26,47 @@ def change_card(folder: Path, **values: object) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | values))
 
 
-def test_a_card_read_back_is_the_card_written() -> None:
+def test_the_committed_card_read_back_is_the_card_written() -> None:
     path = COMMITTED / "card.json"
-    assert read_card(path).to_json() == path.read_text()
+    assert json.loads(read_card(path).to_json()) == {"decision": None, "promise": None} | json.loads(path.read_text())
+
+
+@pytest.mark.parametrize("decision", [None, Decision(evidence=-1.25, confidence=0.9), Decision(evidence=2, confidence=1)])
+@pytest.mark.parametrize("promise", [None, {}, {"strangers": {"taken": 3, "of": 1000, "interval": [0.001, 0.009]}}])
+def test_a_card_read_back_is_the_card_written(
+    decision: Decision | None, promise: dict[str, Any] | None, folder: Path
+) -> None:
+    card = replace(read_card(folder / "card.json"), decision=decision, promise=promise)
+    (folder / "card.json").write_text(card.to_json())
+    assert read_card(folder / "card.json") == card
+    assert read_card(folder / "card.json").to_json() == card.to_json()
+    assert load_model(folder).card == card
+
+
+@pytest.mark.parametrize("missing", [{"decision"}, {"promise"}, {"decision", "promise"}])
+def test_a_card_may_lack_what_is_decided_and_promised(missing: set[str], folder: Path) -> None:
+    card = read_card(folder / "card.json")
+    values = json.loads(card.to_json())
+    (folder / "card.json").write_text(json.dumps({key: value for key, value in values.items() if key not in missing}))
+    assert read_card(folder / "card.json") == card
+
+
+@pytest.mark.parametrize(
+    "decision",
+    [
+        {}, [], "0.9", 0.9, True, {"evidence": 1.0}, {"confidence": 0.9}, {"evidence": 1.0, "confidence": 0.9, "margin": 1},
+        {"evidence": None, "confidence": 0.9}, {"evidence": "1", "confidence": 0.9}, {"evidence": True, "confidence": 0.9},
+        {"evidence": 1.0, "confidence": [0.9]}, {"evidence": 1.0, "confidence": 1.1}, {"evidence": 1.0, "confidence": -0.1},
+        {"evidence": float("nan"), "confidence": 0.9}, {"evidence": float("inf"), "confidence": 0.9},
+        {"evidence": 1.0, "confidence": float("nan")}, {"evidence": 1.0, "confidence": 10**400},
+    ],
+)  # fmt: skip
+def test_a_decision_that_cannot_be_made_is_refused_with_a_sentence(decision: object, folder: Path) -> None:
+    change_card(folder, decision=decision)
+    with pytest.raises(
+        CardInvalid, match="has a decision that is not an evidence, any number, and a confidence from 0 to 1"
+    ):
+        read_card(folder / "card.json")
 
 
 def test_the_committed_model_names_itself_in_its_onnx_file() -> None:
@@ -37,6 +79,28 @@ def test_a_model_whose_file_is_not_the_proved_one_is_refused(folder: Path) -> No
         file.write(b"\0")
     with pytest.raises(ModelRefused, match="not the file that its card proves"):
         load_model(folder)
+
+
+def test_what_is_loaded_is_what_was_hashed_even_if_the_file_changes_between(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hash_and_replace(content: bytes) -> Any:
+        (folder / "model.onnx").write_bytes(b"another model")
+        return hashlib.sha256(content)
+
+    monkeypatch.setattr("serving.catalogue.hashlib", SimpleNamespace(sha256=hash_and_replace))
+    assert load_model(folder).session.probabilities(np.zeros((1, 28, 28), np.uint8)).shape == (1, 10)
+
+
+def test_a_model_without_evidence_takes_everything_for_a_digit() -> None:
+    session = load_model(COMMITTED).session
+    pictures = np.random.default_rng(0).integers(0, 256, (5, 28, 28), dtype=np.uint8)
+    rows = session.rows(pictures)
+    assert (rows.shape, rows.dtype) == ((5, 11), np.float32)
+    assert (rows[:, 10] == np.inf).all()
+    np.testing.assert_array_equal(rows[:, :10], session.probabilities(pictures))
+    np.testing.assert_array_equal(rows[:, :10], session.outputs(pictures)[0])
+    assert not session.has_evidence
 
 
 def test_a_missing_model_file_is_named(folder: Path) -> None:
@@ -56,6 +120,7 @@ def test_a_missing_model_file_is_named(folder: Path) -> None:
         ({"test": {}}, "no test accuracy"),
         ({"onnx_sha256": "abc"}, "no sha256"),
         ({"surprise": 1}, "unknown keys .'surprise'."),
+        ({"promise": "always right"}, "a promise that is not a JSON object"),
     ],
 )
 def test_a_card_that_breaks_the_contract_is_refused(folder: Path, change: dict[str, object], message: str) -> None:

@@ -1,12 +1,17 @@
+from dataclasses import replace
+from typing import get_args
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from serving.card import Decision
 from serving.catalogue import Model
 from serving.classifier import classify
-from serving.outcome import Blank, Outcome, Prediction, Rejection, Wanted, answer
-from serving.reading import Limits, Reason
+from serving.decision import Verdict
+from serving.outcome import Blank, Outcome, Prediction, Rejection, Wanted, answer, status
+from serving.reading import Limits, Reason, png
 
 LIMITS = Limits()
 
@@ -47,22 +52,47 @@ def test_a_broken_file_costs_only_itself(digits: list[bytes], broken: dict[str, 
 @settings(max_examples=30, deadline=None)
 @given(st.data())
 def test_classifying_together_is_classifying_apart(
-    digits: list[bytes], broken: dict[str, bytes], model: Model, data: st.DataObject
+    digits: list[bytes], broken: dict[str, bytes], model: Model, doubting: Model, data: st.DataObject
 ) -> None:
-    files = st.lists(st.sampled_from([*digits, *list(broken.values())[:5]]), max_size=9)
-    first, second = data.draw(files), data.draw(files)
-    assert same(classify(first + second, model, LIMITS), classify(first, model, LIMITS) + classify(second, model, LIMITS))
+    files = st.lists(st.sampled_from([*digits, blank(), *list(broken.values())[:5]]), max_size=9)
+    first, second, chosen = data.draw(files), data.draw(files), data.draw(st.sampled_from([model, doubting]))
+    apart = classify(first, chosen, LIMITS) + classify(second, chosen, LIMITS)
+    assert same(classify(first + second, chosen, LIMITS), apart)
+
+
+def blank() -> bytes:
+    return png(np.zeros((28, 28), np.uint8))
+
+
+def test_each_picture_gets_the_status_of_its_own_row_among_blank_and_broken_ones(
+    digits: list[bytes], broken: dict[str, bytes], doubting: Model
+) -> None:
+    files = [blank(), digits[3], broken["empty"], digits[7], digits[5], blank(), digits[3]]
+    outcomes = classify(files, doubting, LIMITS)
+    assert [status(outcome) for outcome in outcomes] == [
+        "blank", "not_a_digit", "rejected", "digit", "unsure", "blank", "not_a_digit",
+    ]  # fmt: skip
+    assert [outcome.digit for outcome in outcomes if isinstance(outcome, Prediction)] == [3, 7, 5, 3]
+
+
+def test_a_model_without_evidence_never_says_not_a_digit(digits: list[bytes], model: Model) -> None:
+    strict = Model(replace(model.card, decision=Decision(evidence=1e9, confidence=0.5)), model.session)
+    noise = np.random.default_rng(0).integers(0, 256, (20, 28, 28), dtype=np.uint8)
+    outcomes = classify([*digits, *map(png, noise)], strict, LIMITS)
+    assert {status(outcome) for outcome in outcomes} <= {"digit", "unsure", "blank"}
 
 
 def test_every_outcome_tells_every_key_in_the_same_order(model: Model) -> None:
     picture = np.zeros((28, 28), np.uint8)
-    outcomes = [Prediction(np.full(10, 0.1, np.float32), picture), Blank(picture), *map(Rejection, Reason)]
+    guesses = [Prediction(np.full(10, 0.1, np.float32), picture, verdict) for verdict in get_args(Verdict)]
+    outcomes = [*guesses, Blank(picture), *map(Rejection, Reason)]
     for outcome in outcomes:
         told = answer(outcome, "a.png", 3, "convnet@0", model.card)
         assert list(told) == [
             "source", "index", "status", "digit", "name", "confidence", "probabilities", "reason", "message", "model",
         ]  # fmt: skip
-        assert (told["digit"] is not None) == isinstance(outcome, Prediction)
+        for key in ("digit", "name", "confidence", "probabilities"):
+            assert (told[key] is not None) == isinstance(outcome, Prediction)
         assert (told["reason"] is not None) == isinstance(outcome, Rejection)
         assert (told["message"] is not None) == isinstance(outcome, Rejection)
 

@@ -11,10 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
+from serving.catalogue import Model
 from serving.cli import app
+from serving.folder.run import Account, predict
+from serving.folder.sinks import Sink
 from serving.folder.sources import find
+from serving.reading import Limits
 
 ROOT = Path(__file__).parents[2]
 DIGITS = [sys.executable, "-c", "from serving.cli import main; main()"]
@@ -77,6 +82,23 @@ def test_json_lines_hold_the_answer_object(folder: Path, tmp_path: Path) -> None
     assert list(rows[0]) == [
         "source", "index", "status", "digit", "name", "confidence", "probabilities", "reason", "message", "model",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl"])
+def test_every_status_is_written_and_counted(ending: str, folder: Path, doubting: Model, tmp_path: Path) -> None:
+    Image.new("L", (40, 40), 255).save(folder / "blank.png")
+    account, output = Account(), tmp_path / f"out{ending}"
+    with Sink(output, 10, probabilities=False) as sink:
+        for _ in predict(find([folder]), doubting, Limits(), sink.write, account):
+            pass
+    lines = rows_of(output) if ending == ".csv" else [json.loads(line) for line in output.read_text().splitlines()]
+    by_name = {Path(str(row["source"])).name: row for row in lines}
+    expected = dict.fromkeys(range(10), "digit") | {3: "not_a_digit", 5: "unsure"}
+    for digit, status in expected.items():
+        row = by_name[f"{digit}, “quoted”\n.png"]
+        assert (row["status"], str(row["digit"]), row["name"]) == (status, str(digit), str(digit))
+    assert by_name["blank.png"]["status"] == "blank"
+    assert str(account) == "19 found = 8 digit + 1 unsure + 1 not_a_digit + 1 blank + 8 rejected"
 
 
 def test_a_name_that_is_not_utf8_is_written_as_the_bytes_it_is(tmp_path: Path, digits: list[bytes]) -> None:

@@ -101,6 +101,41 @@ def test_a_blank_sheet_was_read(api: Api) -> None:
     assert response.json()["predictions"][0]["status"] == "blank"
 
 
+@pytest.fixture(scope="session")
+def frank(doubting: Model) -> Api:
+    """The application around a model that says everything a model can say."""
+    return Api(inner, Catalogue({"convnet": doubting}, {}), Settings(models=find_models()))
+
+
+def test_every_status_is_told_with_what_belongs_to_it(frank: Api, digits: list[bytes], broken: dict[str, bytes]) -> None:
+    file = io.BytesIO()
+    Image.new("L", (40, 40), 255).save(file, "PNG")
+    sent = files(digits[7], digits[5], digits[3], file.getvalue(), broken["truncated"])
+    response = ask(frank, "POST", "/predict?top=1&seen=1", files=sent)
+    assert response.status_code == 200
+    told = response.json()["predictions"]
+    assert [one["status"] for one in told] == ["digit", "unsure", "not_a_digit", "blank", "rejected"]
+    assert [one["digit"] for one in told] == [7, 5, 3, None, None]
+    assert [one["name"] for one in told] == ["7", "5", "3", None, None]
+    assert told[1]["confidence"] == pytest.approx(0.55)
+    for one in told[:3]:
+        assert one["confidence"] == max(one["probabilities"]) == one["top"][0]["probability"]
+        assert (one["reason"], one["message"]) == (None, None)
+    for one in told[3:]:
+        assert (one["confidence"], one["probabilities"], "top" in one) == (None, None, False)
+    assert ["seen" in one for one in told] == [True, True, True, True, False]
+
+
+@pytest.mark.parametrize("digit", [3, 5])
+def test_what_is_no_digit_and_what_is_unsure_was_read(frank: Api, digits: list[bytes], digit: int) -> None:
+    assert ask(frank, "POST", "/predict", files=files(digits[digit])).status_code == 200
+
+
+def test_a_card_tells_what_is_decided(frank: Api, api: Api) -> None:
+    assert ask(frank, "GET", "/models/convnet").json()["decision"] == {"evidence": 1.5, "confidence": 0.8}
+    assert ask(api, "GET", "/models/convnet").json()["decision"] is None
+
+
 @pytest.mark.parametrize(
     ("method", "url", "options", "status", "code"),
     [

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from training.evaluate import Accuracy, accuracy, calibration_error, fit_temperature, softmax
+from serving.evaluation.figures import Accuracy, calibration_error
+from training.evaluate import accuracy, fit_temperature, softmax
 
 
 def test_the_wilson_interval_is_the_textbooks() -> None:

@@ -2,17 +2,19 @@
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 import torch
 from torch import Tensor, nn
 
-from serving.runtime import Pictures
+from serving.runtime import ModelUnusable, Pictures, Session
 from training import export, prove
-from training.model import Model, Scale
+from training.model import Model, Rejecting, Scale
 
 CARD: dict[str, Any] = {
     "contract": 1, "name": "small", "lab": "none", "dataset": {"name": "MNIST", "sha256": ""}, "reading": "digit",
@@ -128,6 +130,88 @@ BUGS = {
 }
 
 
+class LargestForAll(Rejecting):
+    def evidence(self, raw: Tensor) -> Tensor:
+        return raw[:, :10].amax(1) - raw[:, 10]
+
+
+class AllEleven(Rejecting):
+    def evidence(self, raw: Tensor) -> Tensor:
+        return torch.logsumexp(raw, 1) - raw[:, 10]
+
+
+class OthersForgotten(Rejecting):
+    def evidence(self, raw: Tensor) -> Tensor:
+        return torch.logsumexp(raw[:, :10], 1)
+
+
+class Tempered(Rejecting):
+    def evidence(self, raw: Tensor) -> Tensor:
+        return torch.logsumexp(raw[:, :10] / self.temperature, 1) - raw[:, 10] / self.temperature
+
+
+class Reversed(Rejecting):
+    def evidence(self, raw: Tensor) -> Tensor:
+        return raw[:, 10] - torch.logsumexp(raw[:, :10], 1)
+
+
+class AnotherPictures(Rejecting):
+    def evidence(self, raw: Tensor) -> Tensor:
+        return (torch.logsumexp(raw[:, :10], 1) - raw[:, 10]).roll(1)
+
+
+class AgainstTheBatch(Rejecting):
+    def evidence(self, raw: Tensor) -> Tensor:
+        return torch.logsumexp(raw[:, :10], 1) - raw[:, 10].mean()
+
+
+class InAColumn(Rejecting):
+    def evidence(self, raw: Tensor) -> Tensor:
+        return (torch.logsumexp(raw[:, :10], 1) - raw[:, 10]).unsqueeze(1)
+
+
+class InDouble(Rejecting):
+    def evidence(self, raw: Tensor) -> Tensor:
+        return (torch.logsumexp(raw[:, :10], 1) - raw[:, 10]).double()
+
+
+class LeftOut(Rejecting):
+    def outputs(self, raw: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        return self(raw), raw[:, :10]
+
+
+class OtherOrder(Rejecting):
+    def outputs(self, raw: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return self(raw), self.evidence(raw), raw[:, :10]
+
+
+class AllScores(Rejecting):
+    def outputs(self, raw: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return self(raw), raw, self.evidence(raw)
+
+
+EVIDENCE_BUGS = {
+    "the largest score for the sum of all": LargestForAll,
+    "the eleventh number among the digits'": AllEleven,
+    "the eleventh number forgotten": OthersForgotten,
+    "the temperature of the probabilities applied": Tempered,
+    "the sign reversed": Reversed,
+    "evidence of another picture in the batch": AnotherPictures,
+    "evidence against the batch's mean": AgainstTheBatch,
+    "one axis too many": InAColumn,
+    "another type": InDouble,
+    "no evidence at all": LeftOut,
+    "outputs in another order": OtherOrder,
+    "the eleventh number among the scores": AllScores,
+}
+
+
+def give_head(model: Model, kind: type[Rejecting]) -> None:
+    temperature = model.head.temperature.item()
+    model.head = kind()
+    model.head.temperature.fill_(temperature)
+
+
 def test_a_faithful_export_passes_and_says_how_far_it_is(
     small: Model, reference: prove.Reference, pictures: Pictures, tmp_path: Path
 ) -> None:
@@ -226,6 +310,83 @@ def test_other_pictures_than_the_references_are_not_compared(
     export.write_torchscript(small, tmp_path / "model.ts", {})
     with pytest.raises(prove.ProofImpossible, match="other pictures"):
         prove.prove_torchscript(tmp_path / "model.ts", reference, pictures[::-1].copy())
+
+
+def test_a_faithful_export_with_evidence_passes_and_says_how_far_it_is(
+    rejecting: Model, rejecting_reference: prove.Reference, pictures: Pictures, tmp_path: Path
+) -> None:
+    card = export.build(rejecting, rejecting_reference, pictures, CARD, tmp_path / "small")
+    for report in card.proof.values():
+        assert all(0 < row["evidence_eps"] < 30 for row in report["batches"].values())
+    assert [output.name for output in onnx.load(tmp_path / "small" / "model.onnx").graph.output] == [
+        "probabilities", "scores", "evidence",
+    ]  # fmt: skip
+    stored = prove.read_reference(tmp_path / "small" / "reference.npz")
+    session = Session(tmp_path / "small" / "model.onnx")
+    assert session.has_evidence
+    probabilities, _, evidence = session.outputs(pictures)
+    assert (session.rows(pictures) == np.column_stack([probabilities, evidence])).all()
+    assert stored.evidence is not None
+    assert (stored.evidence == rejecting_reference.evidence).all()
+    assert prove.prove_onnx(tmp_path / "small" / "model.onnx", stored, pictures)
+
+
+def test_evidence_withstands_scores_whose_exponentials_do_not(rejecting: Model, pictures: Pictures, tmp_path: Path) -> None:
+    with torch.no_grad():
+        rejecting.network.linear.weight *= 1_000
+    reference = prove.evaluate_reference(rejecting, pictures)
+    assert abs(reference.scores).max() > 3_000
+    export.build(rejecting, reference, pictures, CARD, tmp_path / "small")
+
+
+@pytest.mark.parametrize("bug", EVIDENCE_BUGS)
+def test_an_onnx_file_whose_evidence_alone_is_wrong_is_not_written(
+    bug: str, rejecting: Model, rejecting_reference: prove.Reference, pictures: Pictures, tmp_path: Path
+) -> None:
+    give_head(rejecting, EVIDENCE_BUGS[bug])
+    with pytest.raises(prove.ProofFailed):
+        export.build(rejecting, rejecting_reference, pictures, CARD, tmp_path / "models" / "small")
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+@pytest.mark.parametrize("bug", EVIDENCE_BUGS)
+def test_a_torchscript_file_whose_evidence_alone_is_wrong_is_caught(
+    bug: str, rejecting: Model, rejecting_reference: prove.Reference, pictures: Pictures, tmp_path: Path
+) -> None:
+    give_head(rejecting, EVIDENCE_BUGS[bug])
+    export.write_torchscript(rejecting, tmp_path / "model.ts", {})
+    with pytest.raises(prove.ProofFailed):
+        prove.prove_torchscript(tmp_path / "model.ts", rejecting_reference, pictures)
+
+
+def test_evidence_that_the_trained_function_does_not_have_is_caught(
+    rejecting: Model, rejecting_reference: prove.Reference, pictures: Pictures, tmp_path: Path
+) -> None:
+    without = replace(rejecting_reference, evidence=None)
+    export.write_onnx(rejecting, tmp_path / "model.onnx", {})
+    with pytest.raises(prove.ProofFailed, match="has the signature"):
+        prove.prove_onnx(tmp_path / "model.onnx", without, pictures)
+    export.write_torchscript(rejecting, tmp_path / "model.ts", {})
+    with pytest.raises(prove.ProofFailed, match="3 outputs, not 2"):
+        prove.prove_torchscript(tmp_path / "model.ts", without, pictures)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (0, 2, 1), (2, 0, 1), (1, 0, 2)])
+def test_an_onnx_file_whose_outputs_were_moved_or_removed_is_caught(
+    order: tuple[int, ...], rejecting: Model, rejecting_reference: prove.Reference, pictures: Pictures, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.onnx"
+    export.write_onnx(rejecting, path, {})
+    changed = onnx.load(path)
+    outputs = [changed.graph.output[place] for place in order]
+    del changed.graph.output[:]
+    changed.graph.output.extend(outputs)
+    onnx.save(changed, path)
+    with pytest.raises(prove.ProofFailed, match="has the signature"):
+        prove.prove_onnx(path, rejecting_reference, pictures)
+    if order != (0, 1):  # which is a model without evidence
+        with pytest.raises(ModelUnusable, match="is not a model of this project"):
+            Session(path)
 
 
 def export_plainly(model: Model, path: Path, example: Tensor, **options: Any) -> None:

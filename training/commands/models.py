@@ -61,11 +61,13 @@ def _print_proof(proof: dict[str, Any]) -> None:
     distances_table = Table(
         title=f"Largest difference from float64 in eps of the largest value; {prove.TOLERANCE_EPS} allowed"
     )
-    for column in ("format", "batch", "pictures", "scores", "probabilities", "differing answers"):
+    has_evidence = any("evidence_eps" in row for report in proof.values() for row in report["batches"].values())
+    outputs = ("scores", "probabilities", "evidence") if has_evidence else ("scores", "probabilities")
+    for column in ("format", "batch", "pictures", *outputs, "differing answers"):
         distances_table.add_column(column, justify="left" if column == "format" else "right")
     for name, report in proof.items():
         for batch, row in report["batches"].items():
-            distances = (f"{row[key]:.1f}" for key in ("scores_eps", "probabilities_eps"))
+            distances = (f"{row[f'{output}_eps']:.1f}" for output in outputs)
             distances_table.add_row(name, batch, f"{row['pictures']:,}", *distances, str(row["differing"]))
     distances_table.caption = ", ".join(f"{name}: {report['runtime']}" for name, report in proof.items())
     Console().print(distances_table)

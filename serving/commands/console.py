@@ -1,0 +1,73 @@
+"""What all commands share: one way to speak, to fail, to find the model, and to show progress."""
+
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from serving.catalogue import Catalogue, Model, ModelRefused, load_catalogue
+from serving.settings import SettingInvalid, Settings, find_models, from_environment
+
+REJECTED_ROWS, USAGE, COULD_NOT, INTERRUPTED = 1, 2, 3, 130
+
+console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+Models = Annotated[Path | None, typer.Option("--models", help="The folder of models.", show_default=False)]
+ModelName = Annotated[str | None, typer.Option("--model", help="Which model answers.", show_default=False)]
+
+
+def read_settings() -> Settings:
+    """The settings; ends the program where the environment has one that cannot be used."""
+    try:
+        return from_environment()
+    except SettingInvalid as error:
+        stop(str(error), USAGE)
+
+
+def load_models(folder: Path) -> Catalogue:
+    """The models of a folder; ends the program where it has none."""
+    try:
+        return load_catalogue(folder)
+    except ModelRefused as error:
+        stop(str(error), USAGE)
+
+
+def model_named(name: str, folder: Path) -> Model:
+    """One model of a folder; ends the program where it has no such model."""
+    try:
+        return load_models(folder).get(name)
+    except ModelRefused as error:
+        stop(str(error), USAGE)
+
+
+def choose(model: str | None, models: Path | None) -> tuple[Settings, Model]:
+    """The settings, and the model that a command's options name; ends the program where either cannot be had."""
+    settings = read_settings()
+    return settings, model_named(model or settings.model, find_models(models))
+
+
+def printable(name: object) -> str:
+    """A name for a terminal: bytes that are not UTF-8 become question marks."""
+    return str(name).encode("utf-8", "replace").decode()
+
+
+def named(error: OSError, output: Path) -> str:
+    """Which file an error is about; the half-written output counts as the output."""
+    name = str(error.filename or output)
+    return str(output) if name.startswith(str(output)) else name
+
+
+def bar() -> Progress:
+    """A progress bar on standard error, where that is a terminal."""
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        console=console, transient=True, disable=not console.is_terminal,
+    )  # fmt: skip
+
+
+def stop(message: str, code: int) -> NoReturn:
+    """Say why and end the program."""
+    console.print(printable(message), style="red", markup=False)
+    raise typer.Exit(code)

@@ -1,0 +1,1 @@
+"""Labelled pictures to figures: how good a model is on pictures of one's own."""
