@@ -7,7 +7,7 @@ PORT ?= 3000
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check lock clean
+.PHONY: help serve test check fuzz lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -23,6 +23,9 @@ check: $(VENV)/.training ## format, lint, types, boundaries between the rooms
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+fuzz: $(VENV)/.training ## try broken and odd files on the reading, guided by coverage (ARGS="--seconds 600")
+	$(BIN)/python benchmarks/fuzz_reading.py $(ARGS)
 
 lock: $(VENV)/.training ## resolve the pinned versions anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --annotation-style line --upgrade pyproject.toml -o requirements/serve.txt

@@ -92,10 +92,9 @@ def in_batches(run: prove.Runner, pictures: np.ndarray) -> np.ndarray:
 def torch_runner(module: torch.nn.Module) -> prove.Runner:
     """An eager or scripted module as a function of arrays."""
 
-    def run(batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def run(batch: np.ndarray) -> tuple[np.ndarray, ...]:
         with torch.inference_mode():
-            probabilities, scores = module(torch.from_numpy(batch))
-        return probabilities.numpy(), scores.numpy()
+            return tuple(output.numpy() for output in module(torch.from_numpy(batch)))
 
     return run
 

@@ -1,14 +1,19 @@
 """How well pictures as people upload them are read, factor by factor; how often what is no digit is called one; how fast.
 
-    python benchmarks/reading.py [--model convnet] [--pictures 200] [--seed 0] [--factors "box,table edge,letters"]
+    python benchmarks/reading.py [--model NAME] [--pictures 200] [--seed 0] [--factors "box,table edge,letters"]
                                  [--ablate] [--sheet DIR] [--json OUT] [--no-speed]
 
 Digits are MNIST's validation split, in turn; fonts, photos and pictures of the kinds that are no digits are those that
 training never sees. Each picture has its own seed, so every run, model and ablation meets the same ones. A factor's
 accuracy counts the best guess, promised or not; "wrong" is the share that was promised and is wrong.
+
+With --ablate each step of the reading is left out in turn, over all factors and two kinds that the reading alone refuses, or
+over those that are named. A step's accuracy is the mean of the factors'; the standard error is that of the same pictures'
+differences. Every step is left out alone, so what two do together is not seen.
 """
 
 import argparse
+import importlib
 import io
 import json
 import platform
@@ -17,14 +22,17 @@ import sys
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+from unittest.mock import patch
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import onnxruntime
 import PIL
 import torch
@@ -39,6 +47,15 @@ from serving.classifier import classify  # noqa: E402
 from serving.evaluation.figures import Accuracy  # noqa: E402
 from serving.outcome import Outcome, Prediction, Rejection, status  # noqa: E402
 from serving.reading import Ink, Limits, prepare_process, read  # noqa: E402
+from serving.reading import ink as ink_module  # noqa: E402
+from serving.reading import paper as paper_module  # noqa: E402
+from serving.reading import pieces as pieces_module  # noqa: E402
+from serving.reading.grey import luminance  # noqa: E402
+from serving.reading.lines import Mask  # noqa: E402
+from serving.reading.paper import Polarity  # noqa: E402
+from serving.reading.pieces import Pieces  # noqa: E402
+from serving.reading.place import BOX, SIDE, centre_of_mass, scaled  # noqa: E402
+from serving.settings import DEFAULT_MODEL  # noqa: E402
 from training import data, device  # noqa: E402
 from training.scenes import FACTORS, NONDIGITS, files, render  # noqa: E402
 from training.scenes.digit import write  # noqa: E402
@@ -49,8 +66,6 @@ STATUSES = ("digit", "unsure", "not_a_digit", "blank", "rejected")
 APART = ("lookalikes",)
 """Kinds that are no digits but look like them; no mean counts them."""
 SHEET_COLUMNS, SHEET_MOST, TILE = 8, 64, 112
-ABLATIONS: dict[str, Callable[[], AbstractContextManager[object]]] = {}
-"""The steps of the reading that can be left out: a step's name to what leaves it out for as long as it is entered."""
 
 
 @dataclass
@@ -117,6 +132,12 @@ def other_files(name: str, count: int, seed: int) -> Iterator[tuple[bytes, None]
     for index in range(count):
         rng = seeded(seed, name, index)
         yield files.png(NONDIGITS[name](rng, held_out=True), rng), None
+
+
+def _contents(name: str, images: data.Images, options: argparse.Namespace) -> Iterator[tuple[bytes, int | None]]:
+    if name in FACTORS:
+        return digit_files(name, images, options.pictures, options.seed)
+    return other_files(name, options.pictures, options.seed)
 
 
 def measure(name: str, contents: Iterator[tuple[bytes, int | None]], model: Model) -> tuple[Result, list[Miss]]:
@@ -218,28 +239,166 @@ def speed(ink: Ink, model: Model) -> tuple[Table, dict[str, Any]]:
     return table, told
 
 
-def ablation_table(names: list[str], images: data.Images, model: Model, options: argparse.Namespace) -> Table:
-    """Accuracy of each factor with all steps, and with each step left out in turn."""
-    columns = {"all steps": _accuracies(names, images, model, options)}
-    for step, left_out in ABLATIONS.items():
-        with left_out():
-            columns[f"without {step}"] = _accuracies(names, images, model, options)
-    table = Table(title="accuracy with steps left out")
-    table.add_column("factor")
-    for column in columns:
+LeftOut = Callable[[], AbstractContextManager[object]]
+"""What leaves a step out for as long as it is entered."""
+place_module = importlib.import_module("serving.reading.place")  # the package has a function of that name
+
+
+def _dark(_pixels: Ink) -> Polarity:
+    return "dark"
+
+
+def _by_border(_small: object, _light: object, _share: float, around: float) -> float:
+    return around - 0.5
+
+
+def _from_even_paper(pixels: Ink, polarity: Polarity) -> Ink:
+    """Ink as its difference from one level of paper, the picture's median."""
+    lit = pixels if polarity == "dark" else cv2.bitwise_not(pixels)
+    level = max(float(np.median(lit)), float(paper_module.DARKEST_PAPER))
+    return np.rint((level - np.minimum(lit, level)) * (255 / level)).astype(np.uint8)
+
+
+def _no_lines(strength: Ink) -> tuple[Ink, Mask]:
+    return strength, np.zeros_like(strength)
+
+
+def _no_frame(_strength: Ink, _mask: Mask) -> None:
+    return None
+
+
+def _always(_sheet: ink_module.Sheet) -> bool:
+    return True
+
+
+def _all_of_it(strength: Ink, mask: Mask) -> Mask:
+    del strength
+    return mask
+
+
+def _every_piece(found: Pieces, _lines: Mask | None) -> tuple[list[int], set[str]]:
+    return list(range(len(found))), set()
+
+
+def _fit_by_maximum(strength: Ink) -> Ink:
+    resized = scaled(strength, BOX)
+    return np.asarray(cv2.convertScaleAbs(resized, alpha=255 / max(int(resized.max()), 1)), np.uint8)
+
+
+def _middle(strength: Ink) -> tuple[float, float]:
+    """The box's middle; of a whole 28x28 the centre of mass all the same, which tells whether MNIST made it."""
+    height, width = strength.shape
+    return centre_of_mass(strength) if (height, width) == (SIDE, SIDE) else (height / 2, width / 2)
+
+
+def instead(module: ModuleType, **others: Any) -> LeftOut:
+    """Has the reading find others under the names by which one of its modules calls its steps."""
+    return lambda: patch.multiple(module, **others)
+
+
+ABLATIONS: dict[str, LeftOut] = {
+    "colour: luminance": instead(ink_module, contrast=luminance),
+    "polarity: always dark": instead(ink_module, polarity=_dark),
+    "doubt: the border decides": instead(paper_module, _doubt=_by_border),
+    "corners: not looked at": instead(paper_module, HALF=256),
+    "flatten: even paper": instead(ink_module, flatten=_from_even_paper),
+    "clear: never asked": instead(ink_module, _is_clear=_always),
+    "lines: they stay": instead(ink_module, without_lines=_no_lines),
+    "frame: it stays": instead(ink_module, inside_frame=_no_frame),
+    "stronger: all ink": instead(ink_module, stronger=_all_of_it),
+    "gaps: not bridged": instead(pieces_module, BRIDGED=10**9),
+    "choose: every piece": instead(ink_module, choose=_every_piece),
+    "contrast: any": instead(ink_module, LEAST_CONTRAST=-1.0),
+    "edges: cut": instead(ink_module, AROUND=np.ones((1, 1), np.uint8)),
+    "full ink: the maximum": instead(place_module, _fit=_fit_by_maximum),
+    "centre: the box's middle": instead(place_module, centre_of_mass=_middle),
+}
+"""The steps of the reading: a step and what is done instead, to what leaves it out."""
+REFUSED_BY_READING = ("noise", "blank")
+"""Kinds that the reading is to find nothing in."""
+Steps = dict[str, npt.NDArray[np.float64]]
+"""With all steps, under "all steps", and with each left out: 1 or 0 for each picture."""
+
+
+def ablate(name: str, images: data.Images, model: Model, options: argparse.Namespace) -> Steps:
+    """One factor's or kind's pictures with each step left out: whether the best guess is right, or a digit was promised."""
+    contents = list(_contents(name, images, options))
+    steps = {"all steps": nullcontext, **ABLATIONS}
+    return {step: _hits(contents, model, left_out) for step, left_out in steps.items()}
+
+
+def _hits(contents: Iterable[tuple[bytes, int | None]], model: Model, left_out: LeftOut) -> npt.NDArray[np.float64]:
+    hits = []
+    with left_out():
+        for content, truth in contents:
+            (outcome,) = classify([content], model, LIMITS)
+            guessed = isinstance(outcome, Prediction) and outcome.digit == truth
+            hits.append(status(outcome) == "digit" if truth is None else guessed)
+    return np.array(hits, np.float64)
+
+
+@dataclass(frozen=True)
+class Left:
+    """What becomes of the factors and kinds with one step left out."""
+
+    factors: dict[str, float]
+    """Accuracies, 0 to 1."""
+    kinds: dict[str, float]
+    """How often each is called a digit, 0 to 1."""
+    difference: float
+    """Of the factors' mean accuracy from that with all steps."""
+    error: float
+    """The difference's standard error: pictures are drawn anew, factors are these."""
+
+    @property
+    def accuracy(self) -> float:
+        """The factors' mean."""
+        return mean(list(self.factors.values()))
+
+    def told(self) -> dict[str, Any]:
+        """For a JSON file."""
+        numbers = {"accuracy": self.accuracy, "difference": self.difference, "standard_error": self.error}
+        return {**numbers, "factors": self.factors, "called_digits": self.kinds}
+
+
+def without(step: str, factors: dict[str, Steps], kinds: dict[str, Steps]) -> Left:
+    """What becomes of all the pictures without one step."""
+    apart = [steps[step] - steps["all steps"] for steps in factors.values()]
+    variances = [float(one.var(ddof=1)) / len(one) for one in apart if len(one) > 1]
+    return Left(
+        {name: float(steps[step].mean()) for name, steps in factors.items()},
+        {name: float(steps[step].mean()) for name, steps in kinds.items()},
+        mean([float(one.mean()) for one in apart]),
+        float(np.sqrt(sum(variances))) / max(len(apart), 1),
+    )
+
+
+def ablation_table(rows: dict[str, Left]) -> Table:
+    """A row for each step: the mean accuracy, what it lost, where it lost most, and what is called a digit."""
+    whole = rows["all steps"]
+    table = Table(title="steps of the reading left out; differences in points")
+    table.add_column("without")
+    for column in ("right", "difference", "s.e.", *(f"{kind}: digit" for kind in whole.kinds)):
         table.add_column(column, justify="right")
-    for name in names:
-        table.add_row(name, *(f"{column[name]:.1%}" for column in columns.values()))
-    table.add_section()
-    table.add_row("mean", *(f"{mean(list(column.values())):.1%}" for column in columns.values()))
+    table.add_column("loses most")
+    for step, row in rows.items():
+        apart = ("", "") if row is whole else (f"{100 * row.difference:+.2f}", f"{100 * row.error:.2f}")
+        right = f"{row.accuracy:.2%}" if row.factors else "-"
+        table.add_row(step, right, *apart, *map(_share, row.kinds.values()), _worst(whole, row))
     return table
 
 
-def _accuracies(names: list[str], images: data.Images, model: Model, options: argparse.Namespace) -> dict[str, float]:
-    return {
-        name: measure(name, digit_files(name, images, options.pictures, options.seed), model)[0].accuracy.value
-        for name in names
-    }
+def _worst(whole: Left, row: Left, most: int = 3) -> str:
+    lost = {name: 100 * (accuracy - whole.factors[name]) for name, accuracy in row.factors.items()}
+    return ", ".join(f"{name} {lost[name]:+.1f}" for name in sorted(lost, key=lost.__getitem__)[:most] if lost[name] < 0)
+
+
+def ablations(images: data.Images, model: Model, options: argparse.Namespace) -> dict[str, Left]:
+    """All the pictures that are asked for, with all steps and with each left out."""
+    made = {name: ablate(name, images, model, options) for name in options.names}
+    factors = {name: steps for name, steps in made.items() if name in FACTORS}
+    kinds = {name: steps for name, steps in made.items() if name in NONDIGITS}
+    return {step: without(step, factors, kinds) for step in ("all steps", *ABLATIONS)}
 
 
 def thumbnail(content: bytes, side: int) -> Image.Image:
@@ -274,7 +433,7 @@ def write_sheet(misses: list[Miss], path: Path) -> None:
 def arguments() -> argparse.Namespace:
     """What the command line asks for; names are checked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="convnet")
+    parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--models", type=Path, default=Path("models"))
     parser.add_argument("--pictures", type=int, default=200, help="of every factor and kind")
     parser.add_argument("--seed", type=int, default=0)
@@ -284,11 +443,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the figures, too")
     parser.add_argument("--no-speed", action="store_true", help="do not time")
     options = parser.parse_args()
-    options.names = [name.strip() for name in options.factors.split(",")] if options.factors else [*FACTORS, *NONDIGITS]
+    everything = [*FACTORS, *(REFUSED_BY_READING if options.ablate else NONDIGITS)]
+    options.names = [name.strip() for name in options.factors.split(",")] if options.factors else everything
     if unknown := [name for name in options.names if name not in FACTORS and name not in NONDIGITS]:
         parser.error(f"no factor {', '.join(unknown)}; there are: {', '.join([*FACTORS, *NONDIGITS])}")
-    if options.ablate and not ABLATIONS:
-        parser.error("no step of the reading can be left out yet")
     return options
 
 
@@ -307,8 +465,9 @@ def run(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     console.print(f"{told['hardware']}\n{model.identity}, {options.pictures} pictures each, seed {options.seed}")
     factors = [name for name in options.names if name in FACTORS]
     if options.ablate:
-        console.print(ablation_table(factors, images, model, options))
-        return told
+        rows = ablations(images, model, options)
+        console.print(ablation_table(rows))
+        return told | {"ablations": {step: row.told() for step, row in rows.items()}}
     for title, names, tabled in (
         ("factors", factors, factor_table),
         ("kinds", [name for name in options.names if name in NONDIGITS], other_table),
@@ -325,10 +484,7 @@ def run(options: argparse.Namespace, console: Console) -> dict[str, Any]:
 
 def _measured(name: str, images: data.Images, model: Model, options: argparse.Namespace) -> Result:
     """One factor or kind, its contact sheet written where one is asked for."""
-    digits = name in FACTORS
-    contents = (digit_files(name, images, options.pictures, options.seed) if digits
-                else other_files(name, options.pictures, options.seed))  # fmt: skip
-    result, misses = measure(name, contents, model)
+    result, misses = measure(name, _contents(name, images, options), model)
     if options.sheet and misses:
         options.sheet.mkdir(parents=True, exist_ok=True)
         write_sheet(misses, options.sheet / f"{name.replace(' ', '_')}.png")

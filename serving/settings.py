@@ -7,7 +7,7 @@ from pathlib import Path
 
 from serving.reading import Limits
 
-DEFAULT_MODEL = "convnet"
+DEFAULT_MODEL = "reader"
 """Answers where nobody names a model."""
 
 PREFIX = "DIGITS_"

@@ -6,6 +6,7 @@ import json
 import shutil
 import tempfile
 import warnings
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,9 @@ import torch
 
 from serving.card import CONTRACT, Card
 from serving.runtime import INPUT, OUTPUTS, Pictures
-from training import data, prove, runs
+from training import data, promise, prove, runs
 from training.evaluate import accuracies
-from training.model import Model, flops, parameters
+from training.model import Model, Rejecting, flops, parameters
 from training.recipe import Recipe
 from training.recipes import RECIPES
 
@@ -32,8 +33,10 @@ CLASSES: dict[data.DatasetName, list[str]] = {
 }
 
 
-def export(name: str, runs_folder: Path, folder: Path) -> Card:
+def export(name: str, runs_folder: Path, folder: Path, tell: Callable[[str], object] = lambda _doing: None) -> Card:
     """Export the finished seed 0 of a recipe and say in its card what all its seeds measured.
+
+    tell: is told what is being done, where it takes a while.
 
     Raises prove.ProofFailed with nothing written where a file is not the trained function, runs.RunFault where the run
     is missing.
@@ -46,6 +49,8 @@ def export(name: str, runs_folder: Path, folder: Path) -> Card:
     model = runs.load_model(checkpoint, name, recipe, temperature)
     reference = prove.evaluate_reference(runs.load_model(checkpoint, name, recipe, temperature), pictures)
     card = describe(name, recipe, model, results)
+    if recipe.head is Rejecting:
+        card["decision"], card["promise"] = promise.make(model, tell)
     return build(model, reference, pictures, card, folder)
 
 

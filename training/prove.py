@@ -23,7 +23,7 @@ import torch
 from serving import runtime
 from serving.card import read_card
 from serving.runtime import EVIDENCE, INPUT, PROBABILITIES, SCORES, Output, Outputs, Pictures
-from training import data, runs
+from training import data, fit, runs
 from training.model import Model
 from training.recipes import RECIPES
 
@@ -94,8 +94,10 @@ class Reference:
         return two if self.evidence is None else two | {EVIDENCE: self.evidence}
 
     def save(self, path: Path) -> None:
-        """Write the first 1,000 rows as an .npz."""
-        kept: dict[str, Any] = {name: values[:REFERENCE_PICTURES] for name, values in self.outputs().items()}
+        """Write the first 1,000 rows as an .npz; the probabilities are what the head makes of the scores, and not kept."""
+        kept: dict[str, Any] = {
+            name: values[:REFERENCE_PICTURES] for name, values in self.outputs().items() if name != PROBABILITIES
+        }
         np.savez_compressed(path, **kept, pictures_sha256=np.array(self.pictures_sha256))
 
 
@@ -108,12 +110,15 @@ def evaluate_reference(model: Model, pictures: Pictures) -> Reference:
     return Reference(probabilities, scores, fingerprint(pictures), *evidence)
 
 
-def read_reference(path: Path) -> Reference:
-    """Read a reference.npz. Raises ProofImpossible where it is missing or damaged."""
+def read_reference(path: Path, model: Model) -> Reference:
+    """Read a reference.npz. Raises ProofImpossible where it is missing or damaged.
+
+    model: of the recipe, its temperature set, its weights whatever they are; its head gives the probabilities.
+    """
     try:
         with np.load(path, allow_pickle=False) as stored:
-            sha256 = str(stored["pictures_sha256"])
-            return Reference(stored[PROBABILITIES], stored[SCORES], sha256, stored.get(EVIDENCE))
+            sha256, scores = str(stored["pictures_sha256"]), stored[SCORES]
+            return Reference(np.asarray(fit.probabilities_of(model, scores)), scores, sha256, stored.get(EVIDENCE))
     except (OSError, ValueError, KeyError) as error:
         raise ProofImpossible(f"{path} is missing or damaged") from error
 
@@ -182,7 +187,9 @@ def repeat(name: str, folder: Path, checkpoint: Path | None) -> dict[str, Report
         raise ProofFailed(f"{onnx_file} is not the file that {folder / 'card.json'} was written for")
     pictures: Pictures = data.load(RECIPES[name].dataset, "test").pictures.numpy()
     if checkpoint is None:
-        reference, pictures = read_reference(folder / "reference.npz"), pictures[:REFERENCE_PICTURES]
+        model = fit.build(RECIPES[name])
+        model.head.temperature.fill_(card.temperature)
+        reference, pictures = read_reference(folder / "reference.npz", model), pictures[:REFERENCE_PICTURES]
     else:
         reference = evaluate_reference(runs.load_model(checkpoint, name, RECIPES[name], card.temperature), pictures)
     proof = {"onnx": prove_onnx(onnx_file, reference, pictures)}

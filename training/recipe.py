@@ -43,7 +43,7 @@ def rate_at(schedule: Schedule, progress: float) -> float:
         return 1.0
     if progress < WARM_UP:
         return COLDEST + (1 - COLDEST) * progress / WARM_UP
-    return (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP))) / 2
+    return (1 + math.cos(math.pi * min((progress - WARM_UP) / (1 - WARM_UP), 1.0))) / 2
 
 
 LossName = Literal["cross-entropy", "smoothed cross-entropy", "squared error", "negative log-likelihood"]

@@ -47,11 +47,11 @@ def write(models: Path, rounds: int) -> None:
 
 def _seconds(session: Session, pictures: Pictures, batch: int) -> float:
     """The seconds that one batch takes, a mean over a turn."""
-    session.probabilities(pictures[:batch])
+    session.rows(pictures[:batch])
     calls, began = 0, time.perf_counter()
     while (elapsed := time.perf_counter() - began) < SECONDS:
         start = calls * batch % (len(pictures) - batch)
-        session.probabilities(pictures[start : start + batch])
+        session.rows(pictures[start : start + batch])
         calls += 1
     return elapsed / calls
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from serving.reading.lines import Mask
+from serving.reading.paper import corners
 from serving.reading.place import Ink
 
 LEAST_SIDE = 22
@@ -64,8 +65,10 @@ def inside_frame(strength: Ink, mask: Mask) -> Inside | None:
     onto = np.asarray(cv2.getRotationMatrix2D(centre, angle, 1.0), np.float64)
     onto[:, 2] += (size[0] / 2 - centre[0], size[1] / 2 - centre[1])
     upright = np.asarray(cv2.warpAffine(mask, onto, size, flags=cv2.INTER_NEAREST), np.uint8)
+    if _corners(upright) < CORNERS:
+        return None
     lines = [_line(side) for side in _sides(upright)]
-    if sum(line is not None for line in lines) < SIDES or _corners(upright) < CORNERS:
+    if sum(line is not None for line in lines) < SIDES:
         return None
     inner = np.asarray(cv2.warpAffine(strength, onto, size, flags=cv2.INTER_LINEAR), np.uint8)
     frame = np.zeros_like(upright)
@@ -122,11 +125,7 @@ def _sides(picture: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint8], ...]:
 
 def _corners(mask: Mask) -> int:
     """How many corners of a mask have ink in them."""
-    height, width = (max(3, side // 10) for side in mask.shape)
-    return sum(
-        bool(corner.any())
-        for corner in (mask[:height, :width], mask[:height, -width:], mask[-height:, :width], mask[-height:, -width:])
-    )
+    return sum(bool(corner.any()) for corner in corners(mask, 10))
 
 
 def _line(mask: Mask) -> Line | None:

@@ -69,16 +69,17 @@ def find_ink(pixels: npt.NDArray[np.uint8], tell: Trace) -> Found | None:
     strength = flatten(grey, ink)
     tell(f"{ink} ink", strength)
     scale = max(pixels.shape[:2]) / max(small.shape[:2])
-    sheet = Sheet(strength, threshold(strength), SAME_PLACE * scale)
+    sheet = Sheet(strength, threshold(strength), SAME_PLACE if scale == 1 else SAME_PLACE * scale)
     tell("threshold", sheet.mask)
     if not _is_clear(sheet):
         return None
     sheet = _without_frame(_without_lines(sheet, tell), tell)
     if not sheet.mask.any():
         return None
-    sheet = sheet._replace(mask=stronger(sheet.strength, sheet.mask))
-    pieces = pieces_of(sheet.mask)
-    return _found(sheet, pieces, ink, tell)
+    mask = stronger(sheet.strength, sheet.mask)
+    if mask is not sheet.mask:
+        sheet = sheet._replace(mask=mask)
+    return _found(sheet, pieces_of(sheet.mask), ink, tell)
 
 
 def _is_clear(sheet: Sheet) -> bool:

@@ -26,6 +26,8 @@ DARKEST_PAPER = np.uint8(64)
 """The paper's level, 0 to 255, below which ink is no longer measured against it: noise would grow with it."""
 MOST, ALL = 0.7, 0.98
 """The parts of a picture and of its border that leave no doubt of what is paper: a table all around takes half."""
+TAIL, ROOM, AROUND, SHARE = 6.7, 2.6, 9.9, 18.7
+CORNER, HALF = 12, 127
 NOISY_SIDE = 100
 """From this side on a pixel is smaller than a stroke, and the noise between neighbours can be averaged."""
 
@@ -38,7 +40,8 @@ def shrink(pixels: Pixels) -> Pixels:
 def polarity(pixels: Pixels) -> Polarity:
     """Which of the two is the ink, from (H, W) uint8.
 
-    Mostly there is no doubt: all of the border, and most of the picture, is on one side of Otsu's threshold.
+    Mostly there is no doubt: all of the border, and most of the picture, is on one side of Otsu's threshold. Where all
+    corners are light, so is the paper, however much a thick pen covers; dark ones may be a table's.
     """
     small = pixels if max(pixels.shape) <= COARSE_SIDE else scaled(pixels, COARSE_SIDE)
     _, light = cv2.threshold(small, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
@@ -47,23 +50,24 @@ def polarity(pixels: Pixels) -> Polarity:
         return "dark"
     if share < 1 - MOST and around < 1 - ALL:
         return "light"
-    return _doubtful_polarity(small)
+    if all(corner.mean() > HALF for corner in corners(light, CORNER)):
+        return "dark"
+    return "dark" if _doubt(small, np.asarray(light, np.uint8), share, around) >= 0 else "light"
 
 
-def _doubtful_polarity(small: Pixels) -> Polarity:
-    """Three witnesses, weighed as the benchmark's factors ask.
+def _doubt(small: Pixels, light: Pixels, share: float, around: float) -> float:
+    """What four witnesses say together: positive for dark ink.
 
-    Ink is the long tail of how far a pixel is from the mean around it (the third moment), is made of strokes while paper
-    has room (the squared distances to the other), and is not what the picture's border mostly is. Each is wrong somewhere:
-    a thick pen fills the frame, the table is darker than the ink, a shadow lies over half of the sheet.
+    Ink is the long tail of how far a pixel is from the mean around it; it is made of strokes, while paper has room; it is
+    not what the border mostly is, and less at the border than in the whole picture. Each is wrong somewhere: a thick pen
+    fills the frame, the table is darker than the ink, a shadow lies over half of the sheet. The weights are those of a
+    logistic regression over 7,000 uploads made of training pictures.
     """
     values, side = small.astype(np.float32), max(3, max(small.shape) // 2) | 1
     detail = values - cv2.blur(values, (side, side), borderType=cv2.BORDER_REFLECT_101)
     weights = _middle(small.shape)
-    lit = (detail + 128).clip(0, 255).astype(np.uint8)
-    light = np.asarray(cv2.threshold(lit, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[1], np.uint8)
-    story = 2 * _tail(detail, weights) + 2 * (0.5 - float(border(light).mean()) / 255) - _room(light, weights)
-    return "dark" if story <= 0 else "light"
+    tail, room = -_tail(detail, weights), _room(light, weights)
+    return TAIL * tail + ROOM * room + AROUND * (around - 0.5) - SHARE * (share - 0.5)
 
 
 def _tail(detail: Detail, weights: Detail) -> float:
@@ -92,6 +96,12 @@ def _middle(shape: tuple[int, int]) -> Detail:
 def border(values: npt.NDArray[Value]) -> npt.NDArray[Value]:
     """The outermost pixels of an (H, W) array."""
     return np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
+
+
+def corners(values: npt.NDArray[Value], part: int) -> tuple[npt.NDArray[Value], ...]:
+    """The four corners of an (H, W) array, each one part-th of its sides, and three pixels at least."""
+    height, width = (max(3, side // part) for side in values.shape)
+    return values[:height, :width], values[:height, -width:], values[-height:, :width], values[-height:, -width:]
 
 
 def border_length(values: npt.NDArray[Value]) -> int:

@@ -33,8 +33,8 @@ Which = npt.NDArray[np.bool_]
 class Pieces:
     """The connected pieces of a mask, without the paper.
 
-    labels: (H, W) int32, piece i has i + 1. boxes: (N, 4) left, top, right, bottom, the ends excluded. ink: (N,) sums of
-    strength. centres: (N, 2) x and y.
+    labels: (H, W) int32, piece i has i + 1. boxes: (N, 4) left, top, right, bottom, the ends excluded. areas: (N,), in
+    pixels. centres: (N, 2) x and y.
     """
 
     labels: npt.NDArray[np.int32]
@@ -89,9 +89,9 @@ def pieces_of(mask: Mask) -> Pieces:
     reach = max(mask.shape) // BRIDGED
     joined = cv2.dilate(mask, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) if reach else mask
     _, labels, stats, centres = cv2.connectedComponentsWithStats(joined, connectivity=8, ltype=cv2.CV_32S)
-    numbers = np.asarray(stats[1:], np.int64)
-    boxes = np.hstack([numbers[:, :2], numbers[:, :2] + numbers[:, 2:4]])
-    return Pieces(np.asarray(labels, np.int32), boxes, numbers[:, 4], np.asarray(centres[1:], np.float64))
+    numbers = np.array(stats[1:], np.int64)
+    numbers[:, 2:4] = numbers[:, :2] + numbers[:, 2:4]
+    return Pieces(np.asarray(labels, np.int32), numbers[:, :4], numbers[:, 4], np.asarray(centres[1:], np.float64))
 
 
 def choose(pieces: Pieces, lines: Mask | None) -> tuple[list[int], set[str]]:

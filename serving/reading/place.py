@@ -21,9 +21,12 @@ LEAST_MAXIMUM = 254
 
 
 def centre_of_mass(ink: Ink) -> tuple[float, float]:
-    """The (row, column) of an ink's centre of mass, as indices. The ink must not be all paper."""
+    """The (row, column) of an ink's centre of mass, as indices; the middle of one that is all paper."""
     moments = cv2.moments(ink)
-    return moments["m01"] / moments["m00"], moments["m10"] / moments["m00"]
+    mass = moments["m00"]
+    if not mass:
+        return ink.shape[0] / 2, ink.shape[1] / 2
+    return moments["m01"] / mass, moments["m10"] / mass
 
 
 def is_placed(ink: Ink) -> bool:
@@ -60,13 +63,17 @@ def place(ink: Ink, mask: npt.NDArray[np.uint8]) -> Placed:
     """
     left, top, width, height = cv2.boundingRect(mask)
     digit = _fit(ink[top : top + height, left : left + width])
-    row, column = centre_of_mass(digit) if digit.any() else (digit.shape[0] / 2, digit.shape[1] / 2)
-    y, x = (
-        min(max(round(CENTRE - centre), 0), SIDE - size) for centre, size in zip((row, column), digit.shape, strict=True)
-    )
+    row, column = centre_of_mass(digit)
+    high, wide = digit.shape
+    y, x = _start(row, high), _start(column, wide)
     placed = np.zeros((SIDE, SIDE), np.uint8)
-    placed[y : y + digit.shape[0], x : x + digit.shape[1]] = digit
+    placed[y : y + high, x : x + wide] = digit
     return Placed(placed, (left, top, left + width, top + height), BOX / max(width, height), (x, y))
+
+
+def _start(centre: float, length: int) -> int:
+    """Where a side begins whose centre is to come to the middle; it does not leave the picture for that."""
+    return min(max(round(CENTRE - centre), 0), SIDE - length)
 
 
 def scaled(picture: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:

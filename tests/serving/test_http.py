@@ -24,7 +24,7 @@ async def inner(scope: Any, _receive: Any, send: Any) -> None:
 
 @pytest.fixture(scope="session")
 def api(model: Model) -> Api:
-    settings = Settings(models=find_models(), max_body_bytes=100_000, max_files=64)
+    settings = Settings(models=find_models(), model="convnet", max_body_bytes=100_000, max_files=64)
     return Api(inner, Catalogue({"convnet": model}, {"broken": "models/broken is not proved"}), settings)
 
 
@@ -104,7 +104,7 @@ def test_a_blank_sheet_was_read(api: Api) -> None:
 @pytest.fixture(scope="session")
 def frank(doubting: Model) -> Api:
     """The application around a model that says everything a model can say."""
-    return Api(inner, Catalogue({"convnet": doubting}, {}), Settings(models=find_models()))
+    return Api(inner, Catalogue({"convnet": doubting}, {}), Settings(models=find_models(), model="convnet"))
 
 
 def test_every_status_is_told_with_what_belongs_to_it(frank: Api, digits: list[bytes], broken: dict[str, bytes]) -> None:
@@ -214,7 +214,7 @@ def test_our_own_bug_is_a_500_without_detail(
 
 
 def test_overload_is_told_with_the_time_to_come_back(model: Model, digits: list[bytes]) -> None:
-    settings = Settings(models=find_models(), max_waiting=1)
+    settings = Settings(models=find_models(), model="convnet", max_waiting=1)
     crowded = Api(inner, Catalogue({"convnet": model}, {}), settings)
     response = ask(crowded, "POST", "/predict", files=files(*digits))
     assert (response.status_code, response.json()["error"]["code"]) == (503, "overloaded")

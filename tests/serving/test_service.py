@@ -19,7 +19,8 @@ import httpx
 import pytest
 from PIL import Image
 
-from serving.catalogue import Model
+from serving.catalogue import load_model
+from serving.settings import DEFAULT_MODEL
 
 ROOT = Path(__file__).parents[2]
 
@@ -78,10 +79,10 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     assert service.process.returncode == 0
 
 
-def test_files_and_a_raw_body_are_answered(service: Service, digits: list[bytes], model: Model) -> None:
+def test_files_and_a_raw_body_are_answered(service: Service, digits: list[bytes]) -> None:
     files = [("file", (f"{digit}.png", data)) for digit, data in enumerate(digits)]
     told = httpx.post(service.url + "/predict", files=files).json()
-    assert told["model"] == model.identity
+    assert told["model"] == load_model(ROOT / "models" / DEFAULT_MODEL).identity
     assert [one["digit"] for one in told["predictions"]] == list(range(10))
     raw = httpx.post(service.url + "/predict", content=digits[6], headers={"content-type": "image/png"}).json()
     assert raw["predictions"][0]["probabilities"] == told["predictions"][6]["probabilities"]
@@ -247,10 +248,10 @@ def test_a_port_that_is_taken_is_told_at_once(service: Service, tmp_path: Path) 
 
 
 def test_a_model_tampered_with_is_not_served(tmp_path: Path) -> None:
-    folder = tmp_path / "models" / "convnet"
+    folder = tmp_path / "models" / DEFAULT_MODEL
     folder.mkdir(parents=True)
     for name in ("card.json", "model.onnx"):
-        (folder / name).write_bytes((ROOT / "models" / "convnet" / name).read_bytes())
+        (folder / name).write_bytes((ROOT / "models" / DEFAULT_MODEL / name).read_bytes())
     card = json.loads((folder / "card.json").read_text())
     (folder / "card.json").write_text(json.dumps(card | {"onnx_sha256": "0" * 64}))
     result = subprocess.run(

@@ -11,7 +11,7 @@ from serving.catalogue import load_model
 from training import data, device, export, fit, prove
 from training.evaluate import residual
 from training.model import NearestDigit, flops, parameters
-from training.recipe import Recipe, squared_error
+from training.recipe import Recipe, rate_at, squared_error
 from training.recipes import RECIPES
 from training.runs import Result
 
@@ -44,6 +44,22 @@ def test_a_network_has_the_parameters_that_its_lab_gives_it(name: str) -> None:
 
 def test_the_batch_norm_network_takes_the_operations_that_were_counted_by_hand() -> None:
     assert flops(fit.build(RECIPES["convnet_batchnorm"])) == pytest.approx(232.1e6, rel=1e-3)
+
+
+def test_the_reader_is_as_small_as_it_was_asked_to_be() -> None:
+    assert parameters(RECIPES["reader"].network()) <= 300_000
+    assert flops(fit.build(RECIPES["reader"])) <= 6e6
+
+
+def test_one_cycle_rises_to_its_highest_and_ends_at_nothing() -> None:
+    rates = [rate_at("one-cycle", step / 1000) for step in range(1001)]
+    highest = rates.index(max(rates))
+    assert rates[:highest] == sorted(rates[:highest])
+    assert rates[highest:] == sorted(rates[highest:], reverse=True)
+    assert max(rates) == 1.0
+    assert rates[-1] == pytest.approx(0, abs=1e-9)
+    assert rate_at("one-cycle", 1.5) == rates[-1]
+    assert {rate_at("constant", step / 10) for step in range(11)} == {1.0}
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -15,7 +15,7 @@ def export_model(name: Name, runs_folder: Runs = Path("runs"), models: Models = 
     """Write a trained network's seed 0 as model.onnx, model.ts, reference.npz and card.json, if its proof passes."""
     check_model(name)
     with faults_told():
-        card = export.export(name, runs_folder, models / name)
+        card = export.export(name, runs_folder, models / name, console.print)
     _print_proof(card.proof)
     console.print(f"{models / name}: written, model.onnx sha256 {card.onnx_sha256[:12]}…")
 
