@@ -54,7 +54,7 @@ from serving.reading.grey import luminance  # noqa: E402
 from serving.reading.lines import Mask  # noqa: E402
 from serving.reading.paper import Polarity  # noqa: E402
 from serving.reading.pieces import Pieces  # noqa: E402
-from serving.reading.place import BOX, SIDE, centre_of_mass, scaled  # noqa: E402
+from serving.reading.place import SIDE, centre_of_mass  # noqa: E402
 from serving.settings import DEFAULT_MODEL  # noqa: E402
 from training import data, device  # noqa: E402
 from training.scenes import FACTORS, NONDIGITS, files, render  # noqa: E402
@@ -244,16 +244,17 @@ LeftOut = Callable[[], AbstractContextManager[object]]
 place_module = importlib.import_module("serving.reading.place")  # the package has a function of that name
 
 
-def _dark(_pixels: Ink) -> Polarity:
-    return "dark"
+def _dark(_pixels: Ink) -> tuple[Polarity, bool]:
+    return "dark", False
 
 
 def _by_border(_small: object, _light: object, _share: float, around: float) -> float:
     return around - 0.5
 
 
-def _from_even_paper(pixels: Ink, polarity: Polarity) -> Ink:
+def _from_even_paper(pixels: Ink, polarity: Polarity, *, is_filled: bool) -> Ink:
     """Ink as its difference from one level of paper, the picture's median."""
+    del is_filled
     lit = pixels if polarity == "dark" else cv2.bitwise_not(pixels)
     level = max(float(np.median(lit)), float(paper_module.DARKEST_PAPER))
     return np.rint((level - np.minimum(lit, level)) * (255 / level)).astype(np.uint8)
@@ -267,10 +268,6 @@ def _no_frame(_strength: Ink, _mask: Mask) -> None:
     return None
 
 
-def _always(_sheet: ink_module.Sheet) -> bool:
-    return True
-
-
 def _all_of_it(strength: Ink, mask: Mask) -> Mask:
     del strength
     return mask
@@ -278,11 +275,6 @@ def _all_of_it(strength: Ink, mask: Mask) -> Mask:
 
 def _every_piece(found: Pieces, _lines: Mask | None) -> tuple[list[int], set[str]]:
     return list(range(len(found))), set()
-
-
-def _fit_by_maximum(strength: Ink) -> Ink:
-    resized = scaled(strength, BOX)
-    return np.asarray(cv2.convertScaleAbs(resized, alpha=255 / max(int(resized.max()), 1)), np.uint8)
 
 
 def _middle(strength: Ink) -> tuple[float, float]:
@@ -301,16 +293,15 @@ ABLATIONS: dict[str, LeftOut] = {
     "polarity: always dark": instead(ink_module, polarity=_dark),
     "doubt: the border decides": instead(paper_module, _doubt=_by_border),
     "corners: not looked at": instead(paper_module, HALF=256),
+    "thick pens: as others": instead(paper_module, FILLED=-1.0),
     "flatten: even paper": instead(ink_module, flatten=_from_even_paper),
-    "clear: never asked": instead(ink_module, _is_clear=_always),
+    "clear: never asked": instead(ink_module, LEAST_CLEARNESS=-1.0),
     "lines: they stay": instead(ink_module, without_lines=_no_lines),
     "frame: it stays": instead(ink_module, inside_frame=_no_frame),
     "stronger: all ink": instead(ink_module, stronger=_all_of_it),
     "gaps: not bridged": instead(pieces_module, BRIDGED=10**9),
     "choose: every piece": instead(ink_module, choose=_every_piece),
     "contrast: any": instead(ink_module, LEAST_CONTRAST=-1.0),
-    "edges: cut": instead(ink_module, AROUND=np.ones((1, 1), np.uint8)),
-    "full ink: the maximum": instead(place_module, _fit=_fit_by_maximum),
     "centre: the box's middle": instead(place_module, centre_of_mass=_middle),
 }
 """The steps of the reading: a step and what is done instead, to what leaves it out."""

@@ -65,28 +65,29 @@ def find_ink(pixels: npt.NDArray[np.uint8], tell: Trace) -> Found | None:
     small = shrink(pixels)
     grey = contrast(small)
     tell("grey", grey)
-    ink = polarity(grey)
-    strength = flatten(grey, ink)
+    ink, is_filled = polarity(grey)
+    strength = flatten(grey, ink, is_filled=is_filled)
     tell(f"{ink} ink", strength)
     scale = max(pixels.shape[:2]) / max(small.shape[:2])
     sheet = Sheet(strength, threshold(strength), SAME_PLACE if scale == 1 else SAME_PLACE * scale)
     tell("threshold", sheet.mask)
-    if not _is_clear(sheet):
+    difference = _clear_difference(sheet)
+    if difference is None:
         return None
-    sheet = _without_frame(_without_lines(sheet, tell), tell)
+    first, sheet = sheet, _without_frame(_without_lines(sheet, tell), tell)
     if not sheet.mask.any():
         return None
     mask = stronger(sheet.strength, sheet.mask)
     if mask is not sheet.mask:
         sheet = sheet._replace(mask=mask)
-    return _found(sheet, pieces_of(sheet.mask), ink, tell)
+    return _found(sheet, pieces_of(sheet.mask), ink, difference if sheet is first else None, tell)
 
 
-def _is_clear(sheet: Sheet) -> bool:
-    """Whether ink and paper are two things, and not the two halves of the paper's noise."""
+def _clear_difference(sheet: Sheet) -> float | None:
+    """How far ink is from paper; None where they are not two things, but the two halves of the paper's noise."""
     level, spread = cv2.meanStdDev(sheet.strength, mask=cv2.bitwise_not(sheet.mask))
     difference = cv2.mean(sheet.strength, sheet.mask)[0] - float(level[0, 0])
-    return difference > LEAST_CLEARNESS * float(spread[0, 0])
+    return difference if difference > LEAST_CLEARNESS * float(spread[0, 0]) else None
 
 
 def _without_lines(sheet: Sheet, tell: Trace) -> Sheet:
@@ -114,11 +115,13 @@ def _without_frame(sheet: Sheet, tell: Trace) -> Sheet:
     return Sheet(inside.strength, mask, back, inside.frame, sheet.removed | {"frame"})
 
 
-def _found(sheet: Sheet, pieces: Pieces, ink: Polarity, tell: Trace) -> Found | None:
+def _found(sheet: Sheet, pieces: Pieces, ink: Polarity, difference: float | None, tell: Trace) -> Found | None:
+    """The digit among the pieces. difference: of all ink from the paper, where it is known."""
     chosen, removed = choose(pieces, sheet.taken)
     mask = sheet.mask if len(chosen) == len(pieces) else _only(chosen, pieces, sheet.mask)
-    level = cv2.mean(sheet.strength, mask)[0] - cv2.mean(sheet.strength, cv2.bitwise_not(sheet.mask))[0]
-    if level < LEAST_CONTRAST:
+    if difference is None or mask is not sheet.mask:
+        difference = cv2.mean(sheet.strength, mask)[0] - cv2.mean(sheet.strength, cv2.bitwise_not(sheet.mask))[0]
+    if difference < LEAST_CONTRAST:
         return None
     kept = np.asarray(cv2.bitwise_and(sheet.strength, cv2.dilate(mask, AROUND)), np.uint8)
     tell("digit", kept)

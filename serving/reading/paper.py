@@ -21,13 +21,15 @@ WORKING_SIDE = 512
 COARSE_SIDE = 64
 """At which the question is settled which of the two is the ink."""
 STROKE = 0.3
-"""No stroke is wider than this part of a picture's longer side."""
+"""No stroke is wider than this part of a picture's longer side,"""
+THICKEST, FILLED = 0.46, 0.55
+"""but of a pen that leaves less than this part of the picture to the paper."""
 DARKEST_PAPER = np.uint8(64)
 """The paper's level, 0 to 255, below which ink is no longer measured against it: noise would grow with it."""
 MOST, ALL = 0.7, 0.98
 """The parts of a picture and of its border that leave no doubt of what is paper: a table all around takes half."""
 TAIL, ROOM, AROUND, SHARE = 6.7, 2.6, 9.9, 18.7
-CORNER, HALF = 12, 127
+CORNER, HALF, LIGHT_CORNERS = 12, 127, 3
 NOISY_SIDE = 100
 """From this side on a pixel is smaller than a stroke, and the noise between neighbours can be averaged."""
 
@@ -37,22 +39,22 @@ def shrink(pixels: Pixels) -> Pixels:
     return pixels if max(pixels.shape[:2]) <= WORKING_SIDE else scaled(pixels, WORKING_SIDE)
 
 
-def polarity(pixels: Pixels) -> Polarity:
-    """Which of the two is the ink, from (H, W) uint8.
+def polarity(pixels: Pixels) -> tuple[Polarity, bool]:
+    """Which of the two is the ink, from (H, W) uint8; and whether a very thick pen fills the picture but for its corners.
 
     Mostly there is no doubt: all of the border, and most of the picture, is on one side of Otsu's threshold. Where all
-    corners are light, so is the paper, however much a thick pen covers; dark ones may be a table's.
+    corners but one are light, so is the paper, however much a thick pen covers; dark ones may be a table's.
     """
     small = pixels if max(pixels.shape) <= COARSE_SIDE else scaled(pixels, COARSE_SIDE)
     _, light = cv2.threshold(small, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     share, around = cv2.countNonZero(light) / light.size, np.count_nonzero(border(light)) / border_length(light)
     if share > MOST and around > ALL:
-        return "dark"
+        return "dark", False
     if share < 1 - MOST and around < 1 - ALL:
-        return "light"
-    if all(corner.mean() > HALF for corner in corners(light, CORNER)):
-        return "dark"
-    return "dark" if _doubt(small, np.asarray(light, np.uint8), share, around) >= 0 else "light"
+        return "light", False
+    if sum(corner.mean() > HALF for corner in corners(light, CORNER)) >= LIGHT_CORNERS:
+        return "dark", share <= FILLED
+    return "dark" if _doubt(small, np.asarray(light, np.uint8), share, around) >= 0 else "light", False
 
 
 def _doubt(small: Pixels, light: Pixels, share: float, around: float) -> float:
@@ -109,7 +111,7 @@ def border_length(values: npt.NDArray[Value]) -> int:
     return 2 * sum(values.shape)
 
 
-def flatten(pixels: Pixels, ink: Polarity) -> Ink:
+def flatten(pixels: Pixels, ink: Polarity, *, is_filled: bool = False) -> Ink:
     """How strong the ink is everywhere: (H, W) uint8, 0 paper, 255 the blackest ink there can be.
 
     The paper under the ink is the closing by a square wider than any stroke, which follows gradients and the edges of
@@ -118,7 +120,8 @@ def flatten(pixels: Pixels, ink: Polarity) -> Ink:
     lit = pixels if ink == "dark" else cv2.bitwise_not(pixels)
     if max(lit.shape) > NOISY_SIDE:
         lit = cv2.GaussianBlur(lit, (3, 3), 0)
-    paper = cv2.morphologyEx(lit, cv2.MORPH_CLOSE, _square(max(3, round(STROKE * max(lit.shape))) | 1))
+    stroke = THICKEST if is_filled else STROKE
+    paper = cv2.morphologyEx(lit, cv2.MORPH_CLOSE, _square(max(3, round(stroke * max(lit.shape))) | 1))
     return cast("Ink", cv2.divide(cv2.subtract(paper, lit), np.maximum(paper, DARKEST_PAPER), scale=255))
 
 

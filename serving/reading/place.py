@@ -14,8 +14,6 @@ BOX = 20
 """MNIST fits the digit into a box of 20x20 and puts its centre of mass into the middle of 28x28."""
 CENTRE = 14.0
 """The middle, as an index: over all 70,000 pictures the centre of mass lies between 13.48 and 14.50."""
-FULL = 0.85
-"""Of a digit's ink, the part below what becomes full ink: thin strokes fade when they shrink, and MNIST's do not."""
 LEAST_MAXIMUM = 254
 """Every one of the 70,000 has a pixel of 254 or 255."""
 
@@ -85,8 +83,6 @@ def scaled(picture: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
 
 
 def _fit(ink: Ink) -> Ink:
-    """An ink's box at 20 pixels, its strokes at full ink: as dark as the darkest sixth of them."""
+    """An ink's box at 20 pixels, the strongest of it at full ink: strokes fade when they shrink, and MNIST's do not."""
     resized = scaled(ink, BOX)
-    inked = np.sort(resized[resized > resized.max() // 4])
-    full = int(inked[int(FULL * len(inked))]) if len(inked) else 255
-    return cast("Ink", cv2.convertScaleAbs(resized, alpha=255 / full))
+    return cast("Ink", cv2.convertScaleAbs(resized, alpha=255 / max(int(resized.max()), 1)))
