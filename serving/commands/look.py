@@ -7,7 +7,7 @@ import typer
 
 from serving import drawing
 from serving.commands.console import COULD_NOT, USAGE, ModelName, Models, choose, console, named, printable, stop
-from serving.evaluation.answers import contents
+from serving.folder.sources import contents
 from serving.look import look as look_at
 from serving.outcome import Rejection
 from serving.reading import ImageRejected

@@ -5,14 +5,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from serving.catalogue import Model
 from serving.classifier import classify
 from serving.evaluation.labels import LABEL, PATH, Labelled
+from serving.folder.sinks import PartFile
+from serving.folder.sources import contents
 from serving.outcome import Rejection, answer
-from serving.reading import Ink, Limits, Reason
+from serving.reading import Ink, Limits
 
 BATCH = 64
 FILE = "answers.csv"
@@ -39,18 +40,6 @@ class Answered:
         return bool(self.told["digit"] == self.labelled.label)
 
 
-def contents(path: Path, limits: Limits) -> bytes | Rejection:
-    """A file's bytes, or why it has none: a file that is too long is not read at all."""
-    try:
-        if not path.is_file():
-            return Rejection(Reason.UNREADABLE)
-        if path.stat().st_size > limits.max_bytes:
-            return Rejection(Reason.TOO_MANY_BYTES)
-        return path.read_bytes()
-    except OSError:
-        return Rejection(Reason.UNREADABLE)
-
-
 def answers(pictures: Iterable[Labelled], model: Model, limits: Limits) -> Iterator[Answered]:
     """Answer every picture, in their order."""
     remaining, index = iter(pictures), 0
@@ -63,19 +52,13 @@ def answers(pictures: Iterable[Labelled], model: Model, limits: Limits) -> Itera
             index += 1
 
 
-class Table:
-    """answers.csv: takes rows one by one and appears under its name when it is complete.
-
-    Until then it is answers.csv.part, which stays when the run is cut short. Names that are not UTF-8 are written as the
-    bytes they are.
-    """
+class Table(PartFile):
+    """answers.csv: takes rows one by one."""
 
     def __init__(self, folder: Path, further: Sequence[str], classes: int) -> None:
         """further: the names of the labels' further columns. Raises OSError."""
-        self._path = folder / FILE
-        self.part = folder / f"{FILE}.part"
+        super().__init__(folder / FILE)
         self._columns = answer_columns(classes)
-        self._file = self.part.open("w", encoding="utf-8", errors="surrogateescape", newline="")
         self._writer = csv.writer(self._file, lineterminator="\r\n")
         self._writer.writerow([PATH, LABEL, *further, *self._columns])
 
@@ -87,11 +70,3 @@ class Table:
         self._writer.writerow(
             [labelled.source, labelled.text, *labelled.further, *(values.get(column) for column in self._columns)]
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._file.close()
-        if kind is None:
-            self.part.replace(self._path)

@@ -7,7 +7,8 @@ import numpy as np
 
 from serving import drawing
 from serving.drawing import BLACK, GREY, LINE, RED, Canvas
-from serving.evaluation.answers import Answered, contents
+from serving.evaluation.answers import Answered
+from serving.folder.sources import contents
 from serving.original import original
 from serving.outcome import Rejection
 from serving.reading import ImageRejected, Limits

@@ -8,8 +8,9 @@ from typing import Any
 
 from serving.catalogue import Model
 from serving.classifier import classify
-from serving.outcome import Rejection, answer
-from serving.reading import Limits, Reason
+from serving.folder.sources import contents
+from serving.outcome import answer
+from serving.reading import Limits
 
 BATCH = 64
 
@@ -44,7 +45,7 @@ def predict(
     for batch in _batches(files):
         account.found += len(batch)
         # The files come one by one, so that no more than one is held.
-        outcomes = classify((_contents(path, limits) for path in batch), model, limits)
+        outcomes = classify((contents(path, limits) for path in batch), model, limits)
         for path, outcome in zip(batch, outcomes, strict=True):
             row = answer(outcome, str(path), index, model.identity, model.card)
             write(row)
@@ -57,15 +58,3 @@ def _batches(files: Iterable[Path]) -> Iterator[list[Path]]:
     remaining = iter(files)
     while batch := list(islice(remaining, BATCH)):
         yield batch
-
-
-def _contents(path: Path, limits: Limits) -> bytes | Rejection:
-    """A file's bytes, or why it has none: a file that is too long is not read at all."""
-    try:
-        if not path.is_file():
-            return Rejection(Reason.UNREADABLE)
-        if path.stat().st_size > limits.max_bytes:
-            return Rejection(Reason.TOO_MANY_BYTES)
-        return path.read_bytes()
-    except OSError:
-        return Rejection(Reason.UNREADABLE)

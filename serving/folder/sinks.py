@@ -33,21 +33,18 @@ def _json_lines(file: TextIO, _classes: int, *, probabilities: bool) -> Write:  
 FORMATS = {".csv": _csv, ".jsonl": _json_lines}
 
 
-class Sink:
-    """A file that takes rows one by one and appears under its name when it is complete.
+class PartFile:
+    """A text file that appears under its name when it is complete.
 
     Until then it is NAME.part, which stays when the run is cut short. Names that are not UTF-8 are written as the bytes
     they are.
     """
 
-    def __init__(self, path: Path, classes: int, *, probabilities: bool) -> None:
-        """classes: how many probabilities a row has. Raises FormatUnknown, OSError."""
-        if path.suffix.lower() not in FORMATS:
-            raise FormatUnknown(f"{path} must end in {' or '.join(FORMATS)}")
+    def __init__(self, path: Path) -> None:
+        """Open NAME.part anew. Raises OSError."""
         self._path = path
         self.part = path.with_name(path.name + ".part")
         self._file = self.part.open("w", encoding="utf-8", errors="surrogateescape", newline="")
-        self.write = FORMATS[path.suffix.lower()](self._file, classes, probabilities=probabilities)
 
     def __enter__(self) -> Self:
         return self
@@ -56,3 +53,14 @@ class Sink:
         self._file.close()
         if kind is None:
             self.part.replace(self._path)
+
+
+class Sink(PartFile):
+    """A file that takes rows one by one, in the format of its ending."""
+
+    def __init__(self, path: Path, classes: int, *, probabilities: bool) -> None:
+        """classes: how many probabilities a row has. Raises FormatUnknown, OSError."""
+        if path.suffix.lower() not in FORMATS:
+            raise FormatUnknown(f"{path} must end in {' or '.join(FORMATS)}")
+        super().__init__(path)
+        self.write = FORMATS[path.suffix.lower()](self._file, classes, probabilities=probabilities)

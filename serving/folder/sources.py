@@ -1,8 +1,11 @@
-"""What there is to predict: paths to files, in a stable order."""
+"""What there is to predict: paths to files, in a stable order, and what is in them."""
 
 import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+
+from serving.outcome import Rejection
+from serving.reading import Limits, Reason
 
 
 class SourceUnusable(Exception):
@@ -49,3 +52,15 @@ def _walk(folder: Path) -> Iterator[Path]:
                 yield Path(entry)
         elif not entry.is_dir():
             yield Path(entry.path)
+
+
+def contents(path: Path, limits: Limits) -> bytes | Rejection:
+    """A file's bytes, or why it has none: a file that is too long is not read at all."""
+    try:
+        if not path.is_file():
+            return Rejection(Reason.UNREADABLE)
+        if path.stat().st_size > limits.max_bytes:
+            return Rejection(Reason.TOO_MANY_BYTES)
+        return path.read_bytes()
+    except OSError:
+        return Rejection(Reason.UNREADABLE)
