@@ -10,7 +10,7 @@ import numpy.typing as npt
 from serving.reading.frame import inside_frame
 from serving.reading.grey import contrast
 from serving.reading.lines import Mask, without_lines
-from serving.reading.paper import Polarity, border, flatten, polarity, shrink
+from serving.reading.paper import Polarity, flatten, polarity, shrink
 from serving.reading.pieces import Pieces, choose, pieces_of, stronger, threshold
 from serving.reading.place import Ink
 
@@ -92,7 +92,9 @@ def _clear_difference(sheet: Sheet) -> float | None:
 
 def _without_lines(sheet: Sheet, tell: Trace) -> Sheet:
     """What runs across the picture touches its border; where no ink does, nothing runs across."""
-    if not border(sheet.mask).any():
+    left, top, wide, high = cv2.boundingRect(sheet.mask)
+    height, width = sheet.mask.shape
+    if left > 0 and top > 0 and left + wide < width and top + high < height:
         return sheet
     rest, lines = without_lines(sheet.strength)
     if not lines.any():

@@ -38,8 +38,8 @@ class Pieces:
     """
 
     labels: npt.NDArray[np.int32]
-    boxes: npt.NDArray[np.int64]
-    areas: npt.NDArray[np.int64]
+    boxes: npt.NDArray[np.int32]
+    areas: npt.NDArray[np.int32]
     centres: npt.NDArray[np.float64]
 
     def __len__(self) -> int:
@@ -89,8 +89,8 @@ def pieces_of(mask: Mask) -> Pieces:
     reach = max(mask.shape) // BRIDGED
     joined = cv2.dilate(mask, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) if reach else mask
     _, labels, stats, centres = cv2.connectedComponentsWithStats(joined, connectivity=8, ltype=cv2.CV_32S)
-    numbers = np.array(stats[1:], np.int64)
-    numbers[:, 2:4] = numbers[:, :2] + numbers[:, 2:4]
+    numbers = np.asarray(stats, np.int32)[1:]
+    numbers[:, 2:4] += numbers[:, :2]
     return Pieces(np.asarray(labels, np.int32), numbers[:, :4], numbers[:, 4], np.asarray(centres[1:], np.float64))
 
 
@@ -129,19 +129,19 @@ def choose(pieces: Pieces, lines: Mask | None) -> tuple[list[int], set[str]]:
     return np.flatnonzero(wanted).tolist(), removed
 
 
-def _are_discs(sizes: npt.NDArray[np.int64], filled: npt.NDArray[np.float64]) -> Which:
+def _are_discs(sizes: npt.NDArray[np.int32], filled: npt.NDArray[np.float64]) -> Which:
     """Which pieces are as full as a punched hole, or two of them."""
     long, short = sizes.max(1), sizes.min(1)
     return np.asarray((filled > 0.65) & (long <= 2.6 * short) & (short > 3))
 
 
-def _are_round(sizes: npt.NDArray[np.int64], filled: npt.NDArray[np.float64]) -> Which:
+def _are_round(sizes: npt.NDArray[np.int32], filled: npt.NDArray[np.float64]) -> Which:
     """Which pieces are a round spot, as no part of a digit is."""
     long, short = sizes.max(1), sizes.min(1)
     return np.asarray((np.abs(filled - np.pi / 4) < 0.09) & (long <= 1.25 * short) & (short > 3))
 
 
-def _are_bars(boxes: npt.NDArray[np.int64], main: int) -> Which:
+def _are_bars(boxes: npt.NDArray[np.int32], main: int) -> Which:
     """Which pieces are straight, thin and longer than the main one, or lie: what is left of a line or a box.
 
     The flag of a five lies too: it is short, and not below.

@@ -76,8 +76,9 @@ def _start(centre: float, length: int) -> int:
 
 def scaled(picture: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
     """A picture, (H, W) uint8, with its longer side at `side` pixels and its aspect kept."""
-    scale = side / max(picture.shape[:2])
-    height, width = (max(1, round(length * scale)) for length in picture.shape[:2])
+    height, width = picture.shape[:2]
+    scale = side / max(height, width)
+    height, width = max(1, round(height * scale)), max(1, round(width * scale))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(picture, (width, height), interpolation=method), dtype=np.uint8)
 
