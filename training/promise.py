@@ -49,6 +49,10 @@ class Answers(NamedTuple):
         """(N,): the probability of the best guess."""
         return np.asarray(self.probabilities.max(1))
 
+    def are_digits(self, decision: Decision) -> npt.NDArray[np.bool_]:
+        """(N,): whether each is answered `digit`, as serving.decision decides it."""
+        return np.asarray((self.evidence >= decision["evidence"]) & (self.confidence >= decision["confidence"]))
+
 
 @dataclass(frozen=True, slots=True)
 class Uploads:
@@ -69,15 +73,16 @@ def make(model: Model, tell: Progress) -> tuple[Decision, dict[str, Any]]:
     clean = answer(model, validation.pictures.numpy())
     tell("reading uploads made of validation pictures")
     uploads = _uploads(validation)
+    of_uploads = answer(model, uploads.pictures)
     tell("reading pictures that are no digits")
     fitted = [_others(model, kind, "choice") for kind in WEIGHTS]
-    decision = choose(clean, answer(model, uploads.pictures), uploads.labels, fitted)
+    decision = choose(clean, of_uploads, uploads.labels, fitted)
     others = {kind: _accepted(_others(model, kind, "promise"), decision) for kind in NONDIGITS}
     tell("opening the test split")
     return decision, {
         "chosen_on": f"{len(validation):,} validation pictures and {len(uploads.labels):,} uploads made of them",
         "test": _on_test(model, decision),
-        "uploads": _statuses(answer(model, uploads.pictures), uploads.labels, decision)
+        "uploads": _statuses(of_uploads, uploads.labels, decision)
         | {"pictures": len(uploads.labels) + uploads.blank, "blank": uploads.blank},
         "others_answered_digit": others,
         "others_mean": float(np.mean([share for kind, share in others.items() if kind not in APART])),
@@ -132,9 +137,8 @@ def _on_test(model: Model, decision: Decision) -> dict[str, Any]:
 
 def _statuses(answers: Answers, labels: Labels, decision: Decision) -> dict[str, float]:
     """Shares of all: how digits are answered; and how many of those that are promised are wrong."""
-    other = answers.evidence < decision["evidence"]
-    unsure = ~other & (answers.confidence < decision["confidence"])
-    promised = ~other & ~unsure
+    other, promised = answers.evidence < decision["evidence"], answers.are_digits(decision)
+    unsure = ~other & ~promised
     wrong = answers.probabilities.argmax(1) != labels
     return {
         "digit": float(promised.mean()),
@@ -172,8 +176,7 @@ def _others(model: Model, kind: str, purpose: str) -> Answers:
 
 def _accepted(answers: Answers, decision: Decision) -> float:
     """The share of a kind's PER_KIND pictures that are answered `digit`."""
-    digit = (answers.evidence >= decision["evidence"]) & (answers.confidence >= decision["confidence"])
-    return float(digit.sum() / PER_KIND)
+    return float(answers.are_digits(decision).sum() / PER_KIND)
 
 
 def _read(data: bytes) -> Reading | None:

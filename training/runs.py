@@ -100,11 +100,11 @@ class Splits:
     curves: dict[str, data.Images]
 
 
-def load_images(recipe: Recipe, seed: int, where: torch.device) -> Splits:
-    """The images of a recipe with a seed. Raises data.DataFault."""
+def load_images(recipe: Recipe, seed: int, where: torch.device, progress: uploads.Progress = lambda _done: None) -> Splits:
+    """The images of a recipe with a seed. progress: of those that have to be made. Raises data.DataFault."""
     everything = data.load(recipe.dataset, "train")
     if recipe.pictures == "uploads":
-        part = uploads.load()
+        part = uploads.load(progress=progress)
     else:
         part = data.training_part(everything, recipe.images, seed if recipe.draw == "seed" else None)
     curves = {one.name: data.load(recipe.dataset, one.split)[slice(one.first, one.last)] for one in recipe.curves}

@@ -34,6 +34,9 @@ Rng = np.random.Generator
 Sample = Callable[[Ink, int, Rng], tuple[bytes, int]]
 """An ink of the data set, its label and random numbers to a file and the label of what is on it."""
 
+Progress = Callable[[float], object]
+"""Told how much is done, 0 to 1."""
+
 FACTOR_NAMES = tuple(FACTORS)
 SELDOM = ("phone photo",)
 UNSEEN = ("photos", "lookalikes")
@@ -68,9 +71,9 @@ def printed(_ink: Ink, _label: int, rng: Rng) -> tuple[bytes, int]:
 
 def other(_ink: Ink, _label: int, rng: Rng) -> tuple[bytes, int]:
     """Something that is no digit."""
-    kinds = [name for name in WEIGHTS if name not in UNSEEN]
-    shares = np.array([WEIGHTS[name] for name in kinds], float)
-    return files.png(NONDIGITS[kinds[int(rng.choice(len(kinds), p=shares / shares.sum()))]](rng), rng), OTHER
+    shares = np.array(list(WEIGHTS.values()), float)
+    kind = list(WEIGHTS)[int(rng.choice(len(shares), p=shares / shares.sum()))]
+    return files.png(NONDIGITS[kind](rng), rng), OTHER
 
 
 WEIGHTS = {
@@ -82,10 +85,10 @@ PARTS: dict[Sample, float] = {through_a_factor: 3.0, deformed: 1.5, printed: 1.0
 """How many pictures of each sort there are, in times of the data set's 55,000; these come as they are, once, too."""
 
 
-def load(share: float = 1.0, progress: Callable[[float], object] = lambda _done: None) -> Images:
+def load(share: float = 1.0, progress: Progress = lambda _done: None) -> Images:
     """The training pictures: the data set's own first 55,000, and PARTS of them; the same whatever the training's seed.
 
-    share: of PARTS, for less than all. progress is told how much is done, 0 to 1. They are kept in ~/.cache/digits, under
+    share: of PARTS, for less than all. progress: is told where they have to be made. They are kept in ~/.cache/digits, under
     a name that changes with the code that makes them and the fonts that are there. Raises data.DataFault.
     """
     own = data.load("MNIST", "train")[slice(data.VALIDATION_START)]
@@ -99,9 +102,10 @@ def load(share: float = 1.0, progress: Callable[[float], object] = lambda _done:
     return Images(torch.cat([own.pictures, made.pictures]), torch.cat([own.labels, made.labels]))
 
 
-def _make(own: Images, share: float, progress: Callable[[float], object]) -> Images:
+def _make(own: Images, share: float, progress: Progress) -> Images:
     tasks = list(_tasks(own, share))
     pictures, labels = [], []
+    progress(0.0)
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"), initializer=_begin) as pool:
         for done, (some, of_them) in enumerate(pool.map(_chunk, tasks, chunksize=4), start=1):
             pictures.append(some)

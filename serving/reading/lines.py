@@ -38,8 +38,8 @@ def without_lines(strength: Ink) -> tuple[Ink, Mask]:
     two are as dark, the pen's stroke is closed again from both sides. Returns the rest and where lines were, both (H, W).
     """
     every = _without_both(strength, thick=True)
-    is_grid = min(every[2]) >= 1 and sum(every[2]) >= GRID
-    return every[:2] if is_grid else _without_both(strength, thick=False)[:2]
+    is_settled = not any(every[2]) or (min(every[2]) >= 1 and sum(every[2]) >= GRID)  # there are none, or a grid's
+    return every[:2] if is_settled else _without_both(strength, thick=False)[:2]
 
 
 def _without_both(strength: Ink, *, thick: bool) -> tuple[Ink, Mask, tuple[int, int]]:

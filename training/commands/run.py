@@ -1,5 +1,6 @@
 """digits-train run: train networks."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -95,7 +96,7 @@ def _run_one(one: runs.Run, recipe: Recipe, where: torch.device, together: Proce
         console.print(f"{one.name} seed {one.seed}: already finished ({one.result})")
         return
     device.prepare_cpu(recipe.threads)
-    splits = together.first_alone(lambda: runs.load_images(recipe, one.seed, where))
+    splits = together.first_alone(lambda: runs.load_images(recipe, one.seed, where, _making()))
     training = runs.start(one, recipe, where, resume=resume, processes=together)
     with ctrl_c() as pressed, bar() as progress:
         task = progress.add_task(f"{one.name} seed {one.seed}", total=None, loss="", rate="")
@@ -120,6 +121,19 @@ def _run_one(one: runs.Run, recipe: Recipe, where: torch.device, together: Proce
             _tell(runs.read_result(one.result))
         if pressed:  # it came after the last step
             raise typer.Exit(INTERRUPTED)
+
+
+def _making() -> Callable[[float], None]:
+    """Tells each tenth of the training pictures that have to be made, which takes minutes."""
+    tenths = -1
+
+    def tell(done: float) -> None:
+        nonlocal tenths
+        if int(done * 10) > tenths:
+            tenths = int(done * 10)
+            console.print(f"making the training pictures, once: {done:.0%}")
+
+    return tell
 
 
 def _tell(result: runs.Result) -> None:

@@ -80,11 +80,6 @@ FACTORS: dict[str, Factor] = {
 }
 
 
-def factor(name: str) -> Factor:
-    """A factor by its name."""
-    return FACTORS[name]
-
-
 def render(name: str, ink: Ink, rng: np.random.Generator) -> Pixels:
     """A factor's pixels before they are encoded: (H, W), (H, W, 2 to 4) uint8; (H, W) uint16 or float32 for two formats."""
     return FACTORS[name].draw(ink, rng)
