@@ -88,6 +88,10 @@ def join() -> Processes:
 
 
 def leave() -> None:
-    """Part from the other processes."""
+    """Part from the other processes. What `wrap` gave has to be let go of before.
+
+    The group's threads end with its last reference, and DistributedDataParallel holds one: a thread
+    that outlives the interpreter may abort the whole process ("terminate called without an active exception").
+    """
     if distributed.is_initialized():
         distributed.destroy_process_group()
