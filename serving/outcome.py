@@ -2,10 +2,7 @@
 
 import base64
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import Any, NamedTuple
 
 from serving.card import Card
 from serving.decision import Verdict
@@ -15,30 +12,26 @@ DECIMALS = 7
 """Probabilities are told to 1e-7, float32's own precision near 1."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """A picture that was read and answered. probabilities: (10,) float32, sum 1. picture: what the network saw."""
+class Prediction(NamedTuple):
+    """A picture that was read and answered."""
 
-    probabilities: npt.NDArray[np.float32]
-    picture: Ink
     status: Verdict
     """Whether the digit is promised; where the picture is taken for none, it is a best guess."""
+    digit: int
+    """The most probable class."""
+    probabilities: list[float]
+    """Ten, told to 1e-7; their sum is 1 but for that."""
+    picture: Ink
+    """What the network saw."""
 
-    @property
-    def digit(self) -> int:
-        """The most probable class."""
-        return int(self.probabilities.argmax())
 
-
-@dataclass(frozen=True, slots=True)
-class Blank:
+class Blank(NamedTuple):
     """A picture that was read and has no ink on it."""
 
     picture: Ink
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
+class Rejection(NamedTuple):
     """A picture that could not be read."""
 
     reason: Reason
@@ -68,24 +61,23 @@ def answer(
     source: the file's name in an upload, or its path. index: its place among the files. model: the identity of the model
     that answered.
     """
-    told: dict[str, Any] = {"source": source, "index": index, "status": status(outcome)}
-    told |= dict.fromkeys(("digit", "name", "confidence", "probabilities", "reason", "message"))
-    told["model"] = model
-    if isinstance(outcome, Prediction):
-        probabilities = [round(float(value), DECIMALS) for value in outcome.probabilities]
-        told |= {
-            "digit": outcome.digit,
-            "name": card.classes[outcome.digit],
-            "confidence": probabilities[outcome.digit],
-            "probabilities": probabilities,
-        }
-        if wanted.top:
-            told["top"] = [
-                {"digit": int(digit), "name": card.classes[digit], "probability": probabilities[digit]}
-                for digit in np.argsort(-outcome.probabilities, kind="stable")[: wanted.top]
-            ]
-    elif isinstance(outcome, Rejection):
-        told |= {"reason": outcome.reason.value, "message": outcome.reason.message}
+    guess = outcome if isinstance(outcome, Prediction) else None
+    reason = outcome.reason if isinstance(outcome, Rejection) else None
+    told: dict[str, Any] = {
+        "source": source,
+        "index": index,
+        "status": status(outcome),
+        "digit": guess and guess.digit,
+        "name": guess and card.classes[guess.digit],
+        "confidence": guess and guess.probabilities[guess.digit],
+        "probabilities": guess and guess.probabilities,
+        "reason": reason and reason.value,
+        "message": reason and reason.message,
+        "model": model,
+    }
+    if wanted.top and guess:
+        ranked = sorted(enumerate(guess.probabilities), key=lambda one: -one[1])  # stable: of equals the lower digit first
+        told["top"] = [{"digit": digit, "name": card.classes[digit], "probability": p} for digit, p in ranked[: wanted.top]]
     if wanted.seen and not isinstance(outcome, Rejection):
         told["seen"] = "data:image/png;base64," + base64.b64encode(png(outcome.picture)).decode()
     return told

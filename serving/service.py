@@ -8,7 +8,8 @@ import bentoml
 
 from serving import settings
 from serving.catalogue import load_catalogue
-from serving.http.api import Api, Asgi
+from serving.http.api import Api
+from serving.http.messages import Asgi
 from serving.reading import prepare_process
 
 log = logging.getLogger("digits")

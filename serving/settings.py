@@ -33,8 +33,20 @@ class Settings:
     """DIGITS_MAX_FILES: in one request."""
     max_waiting: int = 4096
     """DIGITS_MAX_WAITING: files that one worker takes on, read or not, before it answers 503."""
+    max_waiting_pixels: int = 400 * 10**6
+    """DIGITS_MAX_WAITING_PIXELS: of the pictures that one worker takes on; some seconds of decoding."""
+    max_request_pixels: int = 400 * 10**6
+    """DIGITS_MAX_REQUEST_PIXELS: of all pictures of one request."""
+    max_held_bytes: int = 128 * 2**20
+    """DIGITS_MAX_HELD_BYTES: of the requests that one worker has not answered yet."""
+    body_seconds: int = 30
+    """DIGITS_BODY_SECONDS: until a request's body has to be complete."""
     max_batch: int = 64
     """DIGITS_MAX_BATCH: pictures that one call of a model takes."""
+    api_keys: tuple[str, ...] = ()
+    """DIGITS_API_KEYS, separated by commas, and DIGITS_API_KEYS_FILE, one a line: who asks needs one of them."""
+    cors_origins: tuple[str, ...] = ()
+    """DIGITS_CORS_ORIGINS, separated by commas: whose pages may ask from a browser; * for all."""
     limits: Limits = field(default_factory=Limits)
     """Of one picture: DIGITS_MAX_PICTURE_BYTES, DIGITS_MAX_PICTURE_PIXELS, DIGITS_MAX_PICTURE_SIDE,
     DIGITS_MAX_PICTURE_ASPECT, DIGITS_MAX_PICTURE_FRAMES."""
@@ -65,6 +77,9 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
             raise SettingInvalid(f"{PREFIX}{name} must be a whole number from 1, not {text!r}")
         return int(text)
 
+    def several(name: str) -> tuple[str, ...]:
+        return tuple(part for text in environment.get(PREFIX + name, "").split(",") if (part := text.strip()))
+
     def limit(name: str) -> int:
         return positive("MAX_PICTURE_" + name.removeprefix("max_").upper(), getattr(plain.limits, name))
 
@@ -76,6 +91,26 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         max_body_bytes=positive("MAX_BODY_BYTES", plain.max_body_bytes),
         max_files=positive("MAX_FILES", plain.max_files),
         max_waiting=positive("MAX_WAITING", plain.max_waiting),
+        max_waiting_pixels=positive("MAX_WAITING_PIXELS", plain.max_waiting_pixels),
+        max_request_pixels=positive("MAX_REQUEST_PIXELS", plain.max_request_pixels),
+        max_held_bytes=positive("MAX_HELD_BYTES", plain.max_held_bytes),
+        body_seconds=positive("BODY_SECONDS", plain.body_seconds),
         max_batch=positive("MAX_BATCH", plain.max_batch),
+        api_keys=several("API_KEYS") + _keys_in(environment.get(PREFIX + "API_KEYS_FILE", "")),
+        cors_origins=several("CORS_ORIGINS"),
         limits=Limits(**{one.name: limit(one.name) for one in fields(Limits)}),
     )
+
+
+def _keys_in(file: str) -> tuple[str, ...]:
+    """The keys of a file, one a line; empty lines and lines that begin with # are none."""
+    if not file:
+        return ()
+    try:
+        lines = [line.strip() for line in Path(file).read_text().splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingInvalid(f"{PREFIX}API_KEYS_FILE names {file}, which cannot be read: {error}") from error
+    keys = tuple(line for line in lines if line and not line.startswith("#"))
+    if not keys:
+        raise SettingInvalid(f"{PREFIX}API_KEYS_FILE names {file}, which holds no key")
+    return keys

@@ -1,6 +1,6 @@
 """What a request as a whole can be answered instead of predictions: one object, in our own words."""
 
-Headers = tuple[tuple[str, str], ...]
+from serving.http.messages import Headers, Response, json_response
 
 
 class HttpError(Exception):
@@ -10,12 +10,12 @@ class HttpError(Exception):
         super().__init__(message)
         self.status, self.code, self.message, self.headers = status, code, message, headers
 
-    def body(self) -> dict[str, dict[str, str]]:
-        """The one form of an error's body."""
-        return {"error": {"code": self.code, "message": self.message}}
+    def response(self) -> Response:
+        """The one form that an error is told in."""
+        return json_response({"error": {"code": self.code, "message": self.message}}, self.status, self.headers)
 
 
-CLOSE = (("connection", "close"),)
+CLOSE: Headers = ((b"connection", b"close"),)
 """With an answer that is given before the request's body was read."""
 
 
@@ -26,7 +26,13 @@ def not_found(path: str) -> HttpError:
 
 def method_not_allowed(allowed: str) -> HttpError:
     """The route exists for another method."""
-    return HttpError(405, "method_not_allowed", f"This path takes {allowed}.", (("allow", allowed),))
+    return HttpError(405, "method_not_allowed", f"This path takes {allowed}.", ((b"allow", allowed.encode()),))
+
+
+def unauthorised() -> HttpError:
+    """A key is needed here, and none of ours was given."""
+    message = "A key is needed here: Authorization: Bearer KEY, or X-API-Key: KEY."
+    return HttpError(401, "unauthorised", message, ((b"www-authenticate", b"Bearer"), *CLOSE))
 
 
 def unknown_model(message: str) -> HttpError:
@@ -70,9 +76,20 @@ def unsupported_media_type() -> HttpError:
     )
 
 
-def overloaded() -> HttpError:
-    """More files wait than may wait."""
-    return HttpError(503, "overloaded", "Too many files are waiting. Try again in a second.", (("retry-after", "1"),))
+def too_many_pixels(limit: int) -> HttpError:
+    """More pixels than one request may have in all its pictures."""
+    return HttpError(413, "too_many_pixels", f"The pictures of a request may have {limit:,} pixels at most, all together.")
+
+
+def too_slow(seconds: float) -> HttpError:
+    """A body that did not come in time."""
+    return HttpError(408, "too_slow", f"The request was not complete after {seconds:g} seconds.", CLOSE)
+
+
+def overloaded(headers: Headers = ()) -> HttpError:
+    """More waits here than may wait."""
+    message = "Too much is waiting here. Try again in a second."
+    return HttpError(503, "overloaded", message, ((b"retry-after", b"1"), *headers))
 
 
 def internal() -> HttpError:

@@ -84,7 +84,7 @@ def test_a_model_without_evidence_never_says_not_a_digit(digits: list[bytes], mo
 
 def test_every_outcome_tells_every_key_in_the_same_order(model: Model) -> None:
     picture = np.zeros((28, 28), np.uint8)
-    guesses = [Prediction(np.full(10, 0.1, np.float32), picture, verdict) for verdict in get_args(Verdict)]
+    guesses = [Prediction(verdict, 0, [0.1] * 10, picture) for verdict in get_args(Verdict)]
     outcomes = [*guesses, Blank(picture), *map(Rejection, Reason)]
     for outcome in outcomes:
         told = answer(outcome, "a.png", 3, "convnet@0", model.card)

@@ -142,9 +142,9 @@ def test_a_card_tells_what_is_decided(frank: Api, api: Api) -> None:
         ("GET", "/nowhere", {}, 404, "not_found"),
         ("GET", "/predict", {}, 405, "method_not_allowed"),
         ("POST", "/models", {}, 405, "method_not_allowed"),
-        ("POST", "/metrics", {}, 405, "method_not_allowed"),
+        ("POST", "/livez", {}, 405, "method_not_allowed"),
         ("GET", "/models/none", {}, 404, "unknown_model"),
-        ("GET", "/models/", {}, 404, "unknown_model"),
+        ("GET", "/models/", {}, 404, "not_found"),
         ("GET", "/models/broken", {}, 404, "unknown_model"),
         ("POST", "/predict?model=none", {"files": files(b"x")}, 404, "unknown_model"),
         ("POST", "/predict?modle=convnet", {"files": files(b"x")}, 400, "bad_parameter"),
@@ -189,9 +189,26 @@ def test_the_models_tell_their_cards_and_why_one_is_refused(api: Api, model: Mod
     assert told["models"][0]["onnx_sha256"] == model.card.onnx_sha256
 
 
-def test_health_and_metrics_stay_the_frameworks(api: Api) -> None:
-    for path in ("/livez", "/readyz", "/healthz", "/metrics"):
-        assert ask(api, "GET", path).text == f"the framework's {path}"
+def test_the_probes_say_what_is_served_and_what_is_not(api: Api, model: Model) -> None:
+    for path in ("/livez", "/healthz"):
+        assert ask(api, "GET", path).json() == {"status": "alive"}
+    told = ask(api, "GET", "/readyz").json()
+    assert told == {
+        "status": "ready", "models": {"convnet": model.identity}, "refused": {"broken": "models/broken is not proved"},
+    }  # fmt: skip
+
+
+def test_a_request_has_an_identity_of_its_own_or_the_one_it_came_with(api: Api) -> None:
+    first, second = (ask(api, "GET", "/livez").headers["x-request-id"] for _ in range(2))
+    assert first != second
+    assert ask(api, "GET", "/nowhere", headers={"x-request-id": "mine-1:2.3"}).headers["x-request-id"] == "mine-1:2.3"
+    for odd in ("a" * 65, "a b", "", "a\tb"):
+        assert ask(api, "GET", "/livez", headers={"x-request-id": odd}).headers["x-request-id"] != odd
+
+
+def test_a_path_that_there_is_not_is_none_of_the_frameworks(api: Api) -> None:
+    for path in ("/static_content/index.js", "/schema.json", "/predict/", "/predict//"):
+        assert ask(api, "GET", path).status_code == 404
 
 
 def test_head_is_answered_without_a_body(api: Api) -> None:
@@ -206,7 +223,7 @@ def test_our_own_bug_is_a_500_without_detail(
     def fail(*_arguments: Any) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("serving.http.api.outcomes_of", fail)
+    monkeypatch.setattr("serving.engine.outcomes_of", fail)
     response = ask(api, "POST", "/predict", files=files(digits[0]))
     assert (response.status_code, response.json()["error"]["code"]) == (500, "internal")
     assert "secret" not in response.text
@@ -221,3 +238,45 @@ def test_overload_is_told_with_the_time_to_come_back(model: Model, digits: list[
     assert response.headers["retry-after"] == "1"
     again = ask(crowded, "POST", "/predict", files=files(digits[1]))
     assert again.status_code == 200, "what was refused is not counted as waiting"
+
+
+def blank(width: int, height: int) -> bytes:
+    file = io.BytesIO()
+    Image.new("L", (width, height), 255).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_the_pixels_of_a_request_are_bounded_before_any_is_decoded(model: Model, broken: dict[str, bytes]) -> None:
+    settings = Settings(models=find_models(), model="convnet", max_request_pixels=1_000_000, max_waiting_pixels=500_000)
+    small = Api(inner, Catalogue({"convnet": model}, {}), settings)
+
+    def code(*contents: bytes) -> tuple[int, str]:
+        response = ask(small, "POST", "/predict", files=files(*contents))
+        return response.status_code, response.json().get("error", {}).get("code", "")
+
+    assert code(*[blank(800, 700)] * 2) == (413, "too_many_pixels")
+    assert code(*[blank(400, 500)] * 2) == (200, "")
+    assert code(blank(1200, 1000)) == (200, ""), "a picture within its own limit is never too much alone"
+    assert code(broken["too_many_pixels"], blank(30, 30)) == (200, ""), "what will not be decoded does not count"
+
+
+def test_bytes_in_memory_are_bounded_over_all_requests(model: Model, digits: list[bytes]) -> None:
+    settings = Settings(models=find_models(), model="convnet", max_held_bytes=10_000)
+    crowded = Api(inner, Catalogue({"convnet": model}, {}), settings)
+    for _ in range(3):
+        assert ask(crowded, "POST", "/predict", files=files(bytes(10_001))).status_code == 503
+        assert ask(crowded, "POST", "/predict", files=files(digits[1])).status_code == 200, "what was refused is let go of"
+
+
+def test_a_body_that_trickles_is_given_up(model: Model) -> None:
+    settings = Settings(models=find_models(), model="convnet", body_seconds=1)
+    impatient = Api(inner, Catalogue({"convnet": model}, {}), settings)
+
+    async def trickle() -> Any:
+        while True:
+            yield b"x"
+            await asyncio.sleep(0.05)
+
+    response = ask(impatient, "POST", "/predict", content=trickle(), headers={"content-type": "image/png"})
+    assert (response.status_code, response.json()["error"]["code"]) == (408, "too_slow")
+    assert response.headers["connection"] == "close"

@@ -1,0 +1,1 @@
+"""The page that GET / serves: static files, read by serving.http.page."""

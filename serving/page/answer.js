@@ -1,0 +1,111 @@
+/**
+ * The one door between the page and whatever answers: today the service that the page came from, over HTTP.
+ * A network that runs in the browser would stand behind the same `answer` and `answers`; nothing else here knows of HTTP.
+ *
+ * @typedef {"digit" | "unsure" | "not_a_digit" | "blank" | "rejected"} Status
+ *
+ * @typedef {object} Answer what became of one picture
+ * @property {string} source its name
+ * @property {number} index its place among those asked about together
+ * @property {Status} status
+ * @property {number | null} digit the class, 0 to 9
+ * @property {string | null} name the class as its network calls it
+ * @property {number | null} confidence 0 to 1
+ * @property {number[] | null} probabilities of the ten classes, in order
+ * @property {string | null} reason why it was rejected, for programs
+ * @property {string | null} message the same for people
+ * @property {string} model which network answered
+ * @property {string} [seen] the 28x28 that it saw, as a data URI; a rejected picture has none
+ *
+ * @typedef {object} Card what a network says of itself; the part that the page shows
+ * @property {string} name
+ * @property {string} lab
+ * @property {{name: string}} dataset
+ * @property {"digit" | "plain"} reading
+ * @property {string[]} classes
+ * @property {number} parameters
+ * @property {{accuracy: number}} test
+ * @property {{after: number}} ece
+ * @property {object | null} decision null where the network cannot refuse
+ *
+ * @typedef {object} Picture
+ * @property {string} name
+ * @property {string | null} url where an <img> finds it; null for a drawing
+ * @property {(reading: Card["reading"]) => Promise<Blob>} file its bytes, for networks of that reading
+ *
+ * @typedef {{default: string, models: Card[], refused: Record<string, string>}} Catalogue
+ */
+
+const PATIENCE_MS = 60_000;
+
+/** Nobody answered. `kind`: "away", "busy" (try again after `after` seconds) or "refused"; the message is for people. */
+export class Unanswered extends Error {
+  /**
+   * @param {"away" | "busy" | "refused"} kind
+   * @param {string} message
+   * @param {number} after seconds
+   */
+  constructor(kind, message, after = 0) {
+    super(message);
+    this.kind = kind;
+    this.after = after;
+  }
+}
+
+/**
+ * What one network makes of one picture. Throws Unanswered; throws the signal's reason when it is aborted.
+ *
+ * @param {Picture} picture
+ * @param {{card: Card, signal: AbortSignal}} how
+ * @returns {Promise<Answer>}
+ */
+export async function answer(picture, how) {
+  const [only] = await answers([picture], how);
+  return only;
+}
+
+/**
+ * The same for several pictures at once, in their order.
+ *
+ * @param {Picture[]} pictures
+ * @param {{card: Card, signal: AbortSignal}} how
+ * @returns {Promise<Answer[]>}
+ */
+export async function answers(pictures, { card, signal }) {
+  const body = new FormData();
+  for (const picture of pictures) body.append("file", await picture.file(card.reading), picture.name);
+  const query = new URLSearchParams({ model: card.name, seen: "1" });
+  const told = await ask(`/predict?${query}`, { method: "POST", body, signal });
+  return told.predictions;
+}
+
+/**
+ * The networks there are. Throws Unanswered.
+ *
+ * @returns {Promise<Catalogue>}
+ */
+export function catalogue() {
+  return ask("/models", { signal: new AbortController().signal });
+}
+
+/**
+ * @param {string} path
+ * @param {RequestInit & {signal: AbortSignal}} request
+ * @returns {Promise<any>} the body, of an answer as well as of a 422, which is an answer too
+ */
+async function ask(path, request) {
+  const patience = AbortSignal.timeout(PATIENCE_MS);
+  let response, told;
+  try {
+    response = await fetch(path, { ...request, signal: AbortSignal.any([request.signal, patience]) });
+    told = await response.json();
+  } catch {
+    request.signal.throwIfAborted();
+    throw new Unanswered("away", "The service cannot be reached.");
+  }
+  if (response.ok || told.predictions) return told;
+  const after = Number(response.headers.get("retry-after")) || 1;
+  const message = told.error?.message ?? `The service answered with status ${response.status}.`;
+  if (response.status === 429 || response.status === 503) throw new Unanswered("busy", message, after);
+  throw new Unanswered(response.status >= 500 ? "away" : "refused", message);
+}

@@ -1,0 +1,201 @@
+/** Who hears what of whom: the only module that knows all the others. */
+
+import { Unanswered, answer, catalogue } from "./answer.js";
+import { openCamera } from "./camera.js";
+import { Chooser } from "./chooser.js";
+import { Desk } from "./desk.js";
+import { byId, say } from "./dom.js";
+import { openInbox } from "./inbox.js";
+import { Networks } from "./networks.js";
+import { Newest } from "./newest.js";
+import { paced } from "./pace.js";
+import { Panel } from "./panel.js";
+import { asked, brought, discard, isAnswered } from "./pictures.js";
+import { Session } from "./session.js";
+import { Several } from "./several.js";
+import { drawn } from "./strokes.js";
+import { sentence, surety } from "./words.js";
+
+/** @typedef {import("./answer.js").Answer} Answer */
+/** @typedef {import("./answer.js").Card} Card */
+/** @typedef {import("./pictures.js").Asked} Asked */
+/** @typedef {import("./strokes.js").Stroke} Stroke */
+
+/** How often a busy service is asked again by itself. */
+const PATIENCE = 5;
+
+/** @type {Card[]} in the labs' order */
+let cards = [];
+/** @type {Card | undefined} of the network whose answer is shown large */
+let chosen;
+/** @type {Asked | undefined} what is looked at */
+let current;
+/** @type {Asked[]} the pictures that it came with, itself among them */
+let batch = [];
+let retries = 0;
+
+const newest = new Newest();
+const panel = new Panel(again);
+const networks = new Networks(choose);
+const chooser = new Chooser((name) => choose(cards.find((card) => card.name === name)));
+const several = new Several({ see: look, again: askAll });
+const session = new Session(lookBack);
+const desk = new Desk({ drawn: draw, lifted: () => live.now(), cleared: leave });
+/** While somebody draws, the chosen network answers at each short rest of the hand, and at least three times a second; */
+const live = paced(ask, { pause: 100, most: 300 });
+/** all the others when the hand rests a little longer. */
+const settled = paced(conclude, { pause: 300, most: Infinity });
+
+/** @param {Stroke[]} strokes */
+function draw(strokes) {
+  if (!current?.strokes) batch = [(current = asked(drawn(strokes), strokes))];
+  else {
+    discard(current);
+    Object.assign(current, { picture: drawn(strokes), strokes, answer: null });
+  }
+  settled.cancel();
+  networks.stop();
+  several.mark(current);
+  live.wish();
+}
+
+/** @param {File[]} files */
+async function bring(files) {
+  const all = await Promise.all(files.map(brought));
+  if (all.length === 1) return look(all[0], all);
+  several.open(all);
+  session.keep(all);
+  look(all[0], all);
+  await askAll(all);
+}
+
+/**
+ * Nothing of before is shown any more, and nothing that is under way will be.
+ */
+function leave() {
+  current = undefined;
+  newest.forget();
+  live.cancel();
+  settled.cancel();
+  panel.rest();
+  networks.rest();
+  several.mark(null);
+}
+
+/**
+ * @param {Asked} one
+ * @param {Asked[]} its the pictures that it came with
+ */
+function look(one, its) {
+  leave();
+  [current, batch] = [one, its];
+  desk.show(one);
+  several.mark(one);
+  if (!chosen) return;
+  if (!isAnswered(one, chosen)) {
+    panel.wait();
+    live.wish();
+  } else if (one.answer) {
+    panel.show(one.answer, one.card);
+    settled.now();
+  }
+}
+
+/** @param {Asked[]} its */
+function lookBack(its) {
+  if (its.length > 1) several.open(its);
+  look(its[0], its);
+  byId("sheet-title", HTMLElement).parentElement?.scrollIntoView({ block: "nearest" });
+}
+
+function ask() {
+  if (!current || !chosen) return;
+  const [one, picture, card] = [current, current.picture, chosen];
+  newest.ask(
+    (signal) => answer(picture, { card, signal }),
+    (given) => {
+      retries = 0;
+      panel.show(given, card);
+      if (one.picture !== picture) return; // somebody draws on; the answer to that is on its way
+      Object.assign(one, { answer: given, card, failure: "" });
+      say(`${sentence(given, card)} ${surety(given)}`);
+      if (one.strokes) settled.wish();
+      else settled.now();
+    },
+    complain,
+  );
+}
+
+/** The picture is as it is going to be. */
+function conclude() {
+  if (!current?.answer) return;
+  session.keep(batch);
+  if (current.answer.probabilities) networks.compare(current.picture, current.answer);
+  else networks.rest();
+}
+
+/** @param {Asked[]} all */
+async function askAll(all) {
+  if (!chosen) return;
+  await several.ask(all, chosen, (some) => {
+    if (current && some.includes(current)) look(current, all);
+  });
+}
+
+/** @param {unknown} error */
+function complain(error) {
+  if (!(error instanceof Unanswered)) throw error;
+  if (error.kind === "busy" && retries++ < PATIENCE) {
+    panel.complain(`The service is busy. It is asked again in ${error.after} s.`);
+    const one = current;
+    setTimeout(() => one === current && ask(), error.after * 1000);
+  } else if (error.kind === "busy") panel.complain("The service is busy.");
+  else panel.complain(error.kind === "away" ? `${error.message} Your picture is kept here.` : error.message);
+}
+
+function again() {
+  retries = 0;
+  if (cards.length) ask();
+  else start();
+}
+
+/** @param {Card | undefined} card */
+function choose(card) {
+  if (!card || card === chosen) return;
+  chosen = card;
+  chooser.chosen = card;
+  panel.open(card);
+  networks.lead(card);
+  if (current) look(current, batch);
+}
+
+async function start() {
+  try {
+    const { models, default: first, refused } = await catalogue();
+    cards = models.sort(byLab);
+    networks.open(cards, Object.keys(refused));
+    chooser.open(cards);
+    choose(cards.find(({ name }) => name === first));
+  } catch (error) {
+    complain(error);
+  }
+}
+
+/**
+ * The labs' order, what is of no lab last.
+ *
+ * @param {Card} one
+ * @param {Card} other
+ */
+function byLab(one, other) {
+  const isNone = (/** @type {Card} */ { lab }) => lab === "none";
+  return Number(isNone(one)) - Number(isNone(other)) || one.lab.localeCompare(other.lab);
+}
+
+openInbox(
+  ["files", "capture"].map((id) => byId(id, HTMLInputElement)),
+  { files: bring, nothing: (why) => panel.complain(why) },
+);
+openCamera({ button: byId("photo", HTMLButtonElement), capture: byId("capture", HTMLInputElement), files: bring });
+byId("choose", HTMLButtonElement).addEventListener("click", () => byId("files", HTMLInputElement).click());
+start();

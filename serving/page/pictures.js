@@ -1,0 +1,79 @@
+/**
+ * Pictures, and what became of them.
+ *
+ * @typedef {import("./answer.js").Answer} Answer
+ * @typedef {import("./answer.js").Card} Card
+ * @typedef {import("./answer.js").Picture} Picture
+ * @typedef {import("./strokes.js").Stroke} Stroke
+ *
+ * @typedef {object} Asked
+ * @property {Picture} picture
+ * @property {Stroke[] | null} strokes what was drawn; null for a file
+ * @property {Answer | null} answer null while there is none
+ * @property {Card | null} card of the network that answered
+ * @property {string} failure why nobody answered, until somebody does
+ */
+
+/**
+ * @param {Picture} picture
+ * @param {Stroke[] | null} strokes
+ * @returns {Asked}
+ */
+export const asked = (picture, strokes = null) => ({ picture, strokes, answer: null, card: null, failure: "" });
+
+/**
+ * A file that somebody brought. One that the browser cannot open is refused here, as the service never gets to see it.
+ *
+ * @param {File} file
+ * @returns {Promise<Asked>}
+ */
+export async function brought(file) {
+  const one = asked({ name: file.name, url: URL.createObjectURL(file), file: async () => file });
+  try {
+    await file.slice(0, 1).arrayBuffer();
+  } catch {
+    one.answer = unopened(file.name);
+  }
+  return one;
+}
+
+/**
+ * Whether there is nothing left to ask this network about it.
+ *
+ * @param {Asked} one
+ * @param {Card} card
+ */
+export const isAnswered = ({ answer, card: by }, card) => answer !== null && (by === card || by === null);
+
+/**
+ * A picture for the eye: the file itself, or what is drawn. Formats that the browser does not know give way to what the
+ * network saw.
+ *
+ * @param {HTMLImageElement} image
+ * @param {Asked} one
+ */
+export async function depict(image, { picture, answer }) {
+  image.onerror = () => {
+    image.onerror = null;
+    if (answer?.seen) image.src = answer.seen;
+    else image.removeAttribute("src");
+  };
+  picture.url ??= URL.createObjectURL(await picture.file("digit"));
+  image.src = picture.url;
+}
+
+/** @param {Asked} one whose picture is not to be seen again */
+export function discard({ picture }) {
+  if (picture.url) URL.revokeObjectURL(picture.url);
+}
+
+/**
+ * @param {string} source
+ * @returns {Answer}
+ */
+function unopened(source) {
+  return {
+    source, index: 0, status: "rejected", digit: null, name: null, confidence: null, probabilities: null, reason: "unreadable",
+    message: "It cannot be opened. If it is a folder, bring the pictures in it.", model: "",
+  };
+}
