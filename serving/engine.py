@@ -4,7 +4,7 @@ import asyncio
 import functools
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -30,6 +30,8 @@ TURN = 8
 """Files of one request that a thread reads before other requests have their turn."""
 DECODERS = 2
 """Threads that decode in one worker: Pillow and OpenCV let go of the interpreter while they work."""
+LARGE_PIXELS = 8 * 10**6
+"""Pictures of more are decoded one at a time in one worker: of 25 megapixels with transparency each takes 200 MB."""
 
 
 class Overloaded(Exception):
@@ -57,6 +59,7 @@ class Engine:
         """Every model is run once, as its first call is slow. Raises ModelRefused where the default is not there."""
         self._settings, self._meter = settings, meter
         self._decoders = ThreadPoolExecutor(DECODERS, thread_name_prefix="decode")
+        self._large_decoder = ThreadPoolExecutor(1, thread_name_prefix="decode-large")
         self._files = self._pixels = 0
         self.catalogue = catalogue
         self._served = {name: self._put_to_work(model) for name, model in catalogue.models.items()}
@@ -105,7 +108,8 @@ class Engine:
 
     async def _read(self, files: Sequence[bytes], extents: Sequence[int], kind: ReadingKind) -> list[Read]:
         if max(extents) > QUICK_PIXELS or max(map(len, files)) > QUICK_BYTES:
-            return await self._read_in_threads(files, kind)
+            executor = self._decoders if max(extents) <= LARGE_PIXELS else self._large_decoder
+            return await self._read_in(executor, files, kind)
         read_files: list[Read] = []
         until = time.perf_counter() + SLICE
         for data in files:
@@ -115,11 +119,11 @@ class Engine:
                 until = time.perf_counter() + SLICE
         return read_files
 
-    async def _read_in_threads(self, files: Sequence[bytes], kind: ReadingKind) -> list[Read]:
+    async def _read_in(self, executor: Executor, files: Sequence[bytes], kind: ReadingKind) -> list[Read]:
         loop, read_files = asyncio.get_running_loop(), []
         for start in range(0, len(files), TURN):
             reading = functools.partial(read_all, files[start : start + TURN], kind, self._settings.limits)
-            read_files += await loop.run_in_executor(self._decoders, reading)
+            read_files += await loop.run_in_executor(executor, reading)
         return read_files
 
     def _put_to_work(self, model: Model) -> Served:

@@ -3,11 +3,8 @@
 import json
 import os
 import re
-import signal
-import socket
 import subprocess
 import sys
-import time
 import tomllib
 import venv
 from importlib import metadata
@@ -15,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import started
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -89,43 +87,13 @@ def test_the_readmes_tree_is_the_folders() -> None:
             assert re.search(rf"\b{re.escape(path.name)}", readme), f"{room}/{path.name} is not in the README's tree"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for(url: str, process: subprocess.Popen[str]) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        try:
-            if httpx.get(url + "/readyz").status_code == 200:
-                return
-        except httpx.TransportError:
-            assert process.poll() is None, process.communicate()[0]
-            time.sleep(0.1)
-    raise AssertionError("not ready within a minute")
-
-
 def serve_and_ask(command: list[str], folder: Path, environment: dict[str, str], digit: bytes) -> dict[str, object]:
     """Start a command that serves, POST one picture, stop it."""
-    port = free_port()
-    process = subprocess.Popen(
-        [*command, "--port", str(port)],
-        cwd=folder,
-        env=environment,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        wait_for(url, process)
-        told: dict[str, object] = httpx.post(url + "/predict", files={"f": ("a.png", digit)}).json()["predictions"][0]
-        return told
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=20)
+    port = started.free_port()
+    with started.started([*command, "--port", str(port)], port, environment=environment, folder=folder) as server:
+        response = httpx.post(server.url + "/predict", files={"f": ("a.png", digit)})
+    told: dict[str, object] = response.json()["predictions"][0]
+    return told
 
 
 @pytest.mark.slow
