@@ -12,13 +12,14 @@ import time
 
 from serving.catalogue import Catalogue
 from serving.engine import Engine
-from serving.http import errors, page, static
+from serving.http import errors, openinference, page, static
 from serving.http.errors import HttpError
 from serving.http.guard import Guard
 from serving.http.health import Health
 from serving.http.intake import Intake
 from serving.http.messages import Asgi, Disconnected, Headers, Receive, Request, Response, Scope, Send
 from serving.http.models import Models
+from serving.http.openapi import Documentation
 from serving.http.predict import Predict
 from serving.http.routes import UNKNOWN, Route, Routes, handler_of
 from serving.meter import Meter
@@ -49,6 +50,8 @@ class Api:
             Route("/livez", {"GET": health.livez}),
             Route("/healthz", {"GET": health.livez}),
             Route("/readyz", {"GET": health.readyz}),
+            Route("/docs.json", {"GET": Documentation(settings, self._engine.default.model, pages)}),
+            *openinference.routes(self._engine, self._intake, settings),
             *static.routes(pages),
         ])  # fmt: skip
         prefix = secrets.token_hex(4)

@@ -15,7 +15,7 @@ from serving.reading import Limits, png
 BOUNDARY = "example"
 LETTER = b"Dear Sir or Madam,\n"
 """A file that is no picture."""
-WANTED = Wanted(top=3, seen=True)
+PLAIN, WANTED = Wanted(), Wanted(top=3, seen=True)
 
 
 class Example(NamedTuple):
@@ -56,7 +56,7 @@ class Examples:
         seven = picture()
         multipart = f"multipart/form-data; boundary={BOUNDARY}"
 
-        def answers(files: dict[str, bytes], wanted: Wanted = Wanted()) -> dict[str, Any]:
+        def answers(files: dict[str, bytes], wanted: Wanted = PLAIN) -> dict[str, Any]:
             outcomes = zip(files, classify(files.values(), model, limits), strict=True)
             told = [
                 answer(outcome, name, index, model.identity, model.card, wanted)
@@ -69,5 +69,6 @@ class Examples:
         self.octets = self.picture._replace(content_type="application/octet-stream")
         self.files = Example("A form with a picture and a file that is none.", multipart, form(several), answers(several))
         self.unreadable = Example("A form without a readable picture.", multipart, form(none), answers(none))
+        self.model = model.card.name
         self.more = answers(one, WANTED)
         """What the picture is answered with where the query asks for WANTED."""

@@ -37,13 +37,13 @@ def reference(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def closed(properties: dict[str, Schema], optional: tuple[str, ...] = (), **more: Any) -> Schema:  # noqa: ANN401
+def closed(properties: dict[str, Schema], optional: tuple[str, ...] = (), **more: Any) -> Schema:
     """An object with these keys and no other."""
     required = [name for name in properties if name not in optional]
     return {"type": "object", "required": required, "properties": properties, "additionalProperties": False, **more}
 
 
-def list_of(items: Schema, **more: Any) -> Schema:  # noqa: ANN401
+def list_of(items: Schema, **more: Any) -> Schema:
     """A list."""
     return {"type": "array", "items": items, **more}
 
@@ -53,7 +53,7 @@ def map_of(values: Schema) -> Schema:
     return {"type": "object", "additionalProperties": values}
 
 
-def schema_of(kind: Any) -> Schema:  # noqa: ANN401  a type, of which there is no better name
+def schema_of(kind: Any) -> Schema:
     """The schema of a value of a type, of those that cards are made of."""
     if kind in _PLAIN:
         return _PLAIN[kind]
@@ -76,8 +76,8 @@ def _nullable(schema: Schema, description: str) -> Schema:
     return {"anyOf": [schema, NULL], "description": description}
 
 
-_GUESSED = {"digit": LABEL, "name": TEXT, "confidence": PROBABILITY}
-_REFUSED = {"reason": {"enum": list(Reason)}, "message": {"enum": [reason.message for reason in Reason]}}
+_GUESSED: dict[str, Schema] = {"digit": LABEL, "name": TEXT, "confidence": PROBABILITY}
+_REFUSED: dict[str, Schema] = {"reason": {"enum": list(Reason)}, "message": {"enum": [reason.message for reason in Reason]}}
 _PROBABILITIES = list_of(PROBABILITY, minItems=CLASSES, maxItems=CLASSES)
 
 
@@ -122,7 +122,7 @@ ANSWER = closed(
     oneOf=[
         _when(VERDICTS, {**_GUESSED, "probabilities": _PROBABILITIES}, tuple(_REFUSED)),
         _when(("blank",), {}, (*_GUESSED, "probabilities", *_REFUSED)),
-        _when(("rejected",), dict(_REFUSED), (*_GUESSED, "probabilities")),
+        _when(("rejected",), _REFUSED, (*_GUESSED, "probabilities")),
     ],
 )
 

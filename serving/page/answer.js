@@ -38,10 +38,19 @@
 
 const PATIENCE_MS = 60_000;
 
-/** Nobody answered. `kind`: "away", "busy" (try again after `after` seconds) or "refused"; the message is for people. */
+/** To the service, where it takes one; forgotten with the page. */
+let key = "";
+
+/** @param {string} given */
+export const unlock = (given) => void (key = given);
+
+/**
+ * Nobody answered. `kind`: "away", "busy" (try again after `after` seconds), "locked" (it takes a key) or
+ * "refused"; the message is for people.
+ */
 export class Unanswered extends Error {
   /**
-   * @param {"away" | "busy" | "refused"} kind
+   * @param {"away" | "busy" | "locked" | "refused"} kind
    * @param {string} message
    * @param {number} after seconds
    */
@@ -97,15 +106,17 @@ async function ask(path, request) {
   const patience = AbortSignal.timeout(PATIENCE_MS);
   let response, told;
   try {
-    response = await fetch(path, { ...request, signal: AbortSignal.any([request.signal, patience]) });
+    const headers = new Headers(key ? { "x-api-key": key } : []);
+    response = await fetch(path, { ...request, headers, signal: AbortSignal.any([request.signal, patience]) });
     told = await response.json();
   } catch {
     request.signal.throwIfAborted();
-    throw new Unanswered("away", "The service cannot be reached.");
+    throw new Unanswered("away", "The service cannot be reached. What is on this page stays here.");
   }
   if (response.ok || told.predictions) return told;
   const after = Number(response.headers.get("retry-after")) || 1;
   const message = told.error?.message ?? `The service answered with status ${response.status}.`;
   if (response.status === 429 || response.status === 503) throw new Unanswered("busy", message, after);
+  if (response.status === 401) throw new Unanswered("locked", "The service takes a key here.");
   throw new Unanswered(response.status >= 500 ? "away" : "refused", message);
 }

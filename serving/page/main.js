@@ -1,6 +1,6 @@
 /** Who hears what of whom: the only module that knows all the others. */
 
-import { Unanswered, answer, catalogue } from "./answer.js";
+import { Unanswered, answer, catalogue, unlock } from "./answer.js";
 import { openCamera } from "./camera.js";
 import { Chooser } from "./chooser.js";
 import { Desk } from "./desk.js";
@@ -69,10 +69,9 @@ async function bring(files) {
   await askAll(all);
 }
 
-/**
- * Nothing of before is shown any more, and nothing that is under way will be.
- */
+/** Nothing of before is shown any more, and nothing that is under way will be. */
 function leave() {
+  if (current?.answer) session.keep(batch);
   current = undefined;
   newest.forget();
   live.cancel();
@@ -149,11 +148,14 @@ function complain(error) {
     panel.complain(`The service is busy. It is asked again in ${error.after} s.`);
     const one = current;
     setTimeout(() => one === current && ask(), error.after * 1000);
-  } else if (error.kind === "busy") panel.complain("The service is busy.");
-  else panel.complain(error.kind === "away" ? `${error.message} Your picture is kept here.` : error.message);
+    return;
+  }
+  panel.complain(error.message, { locked: error.kind === "locked" });
 }
 
-function again() {
+/** @param {string} key */
+function again(key) {
+  unlock(key);
   retries = 0;
   if (cards.length) ask();
   else start();
@@ -194,7 +196,7 @@ function byLab(one, other) {
 
 openInbox(
   ["files", "capture"].map((id) => byId(id, HTMLInputElement)),
-  { files: bring, nothing: (why) => panel.complain(why) },
+  { files: bring, nothing: (why) => panel.remark(why) },
 );
 openCamera({ button: byId("photo", HTMLButtonElement), capture: byId("capture", HTMLInputElement), files: bring });
 byId("choose", HTMLButtonElement).addEventListener("click", () => byId("files", HTMLInputElement).click());

@@ -1,7 +1,7 @@
 import { answer } from "./answer.js";
 import { byId, copyOf, fillBar, within } from "./dom.js";
 import { NOTES } from "./notes.js";
-import { headline, isOfDigits, percent, sentence, spoken, surety, whole } from "./words.js";
+import { headline, isOfDigits, percent, spoken, whole } from "./words.js";
 
 /** @typedef {import("./answer.js").Answer} Answer */
 /** @typedef {import("./answer.js").Card} Card */
@@ -15,6 +15,9 @@ import { headline, isOfDigits, percent, sentence, spoken, surety, whole } from "
  * @property {HTMLInputElement} too whether it was taken
  */
 
+const INVITATION = "Every network gets the same picture. Press one to see its bars.";
+/** Answers that are told one by one before the rest is summed up. */
+const MOST_SAID = 3;
 /** Questions under way at once: a browser keeps six connections, and the next drawing needs one. */
 const AT_ONCE = 4;
 /** @type {Record<string, string>} */
@@ -70,7 +73,7 @@ export class Networks {
     this.#subject = null;
     this.#answers.clear();
     this.#again.hidden = true;
-    this.#line.textContent = "The same picture, shown to every network.";
+    this.#line.textContent = INVITATION;
     for (const group of this.#groups) for (const element of group.cards.values()) empty(element, "none", "");
   }
 
@@ -115,7 +118,7 @@ export class Networks {
       const given = this.#answers.get(card) ?? (await answer(picture, { card, signal }));
       if (signal.aborted) return;
       this.#answers.set(card, given);
-      fill(element, given, card, card.dataset.name === this.#chosen?.dataset.name && given.digit !== known.digit);
+      fill(element, given, card.dataset.name === this.#chosen?.dataset.name && given.digit !== known.digit);
     } catch {
       if (!signal.aborted) empty(element, "rejected", "no answer");
     }
@@ -135,7 +138,9 @@ export class Networks {
     const counts = new Map();
     for (const [, given] of same) counts.set(said(given), (counts.get(said(given)) ?? 0) + 1);
     const ranked = [...counts].sort(([, one], [, other]) => other - one);
-    const told = ranked.map(([word, count]) => `${count} ${count === 1 ? "says" : "say"} ${word}`);
+    const told = ranked.slice(0, MOST_SAID).map(([word, count]) => `${count} ${count === 1 ? "says" : "say"} ${word}`);
+    const others = ranked.slice(MOST_SAID).reduce((sum, [, count]) => sum + count, 0);
+    if (others) told.push(`${others} something else`);
     if (missing) told.push(`${missing} did not answer`);
     this.#line.textContent = `${told.join(", ")}.`;
   }
@@ -162,7 +167,10 @@ export class Networks {
     const element = copyOf("card-template");
     const button = within(element, "button", HTMLButtonElement);
     button.textContent = spoken(card.name);
-    button.addEventListener("click", () => this.choose(card));
+    button.addEventListener("click", () => {
+      this.choose(card);
+      byId("answer", HTMLElement).scrollIntoView({ block: "nearest" });
+    });
     within(element, ".card__lab", HTMLElement).textContent = card.lab === "none" ? "ours" : `Lab ${card.lab}`;
     const [parameters, test] = element.querySelectorAll("dd");
     parameters.textContent = whole(card.parameters);
@@ -170,7 +178,7 @@ export class Networks {
     within(element, ".card__note", HTMLElement).textContent = NOTES[card.name] ?? "";
     const spark = within(element, ".spark", HTMLElement);
     for (const name of card.classes) {
-      const bar = Object.assign(document.createElement("i"), { title: name });
+      const bar = document.createElement("i");
       if (isOfDigits(card)) bar.dataset.name = name;
       spark.append(bar);
     }
@@ -184,16 +192,12 @@ const said = (answer) => (answer.status === "unsure" ? `${answer.name} (not sure
 /**
  * @param {HTMLElement} element
  * @param {Answer} answer
- * @param {Card} card
  * @param {boolean} differs
  */
-function fill(element, answer, card, differs) {
-  write(element, answer.status, headline(answer), surety(answer), answer.probabilities);
-  element.title = sentence(answer, card);
+function fill(element, answer, differs) {
+  write(element, answer.status, headline(answer), answer.confidence === null ? "" : percent(answer.confidence), answer.probabilities);
   element.classList.toggle("is-other", differs);
-  const mark = within(element, ".card__differs", HTMLElement);
-  mark.hidden = !differs;
-  mark.textContent = differs ? "differs" : "";
+  within(element, ".card__differs", HTMLElement).hidden = !differs;
 }
 
 /**
@@ -203,7 +207,6 @@ function fill(element, answer, card, differs) {
  */
 function empty(element, status, why) {
   write(element, status, "", why, null);
-  element.removeAttribute("title");
   element.classList.remove("is-other");
   within(element, ".card__differs", HTMLElement).hidden = true;
 }

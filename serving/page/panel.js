@@ -1,6 +1,6 @@
 import { byId, fillBar, within } from "./dom.js";
 import { NOTES } from "./notes.js";
-import { headline, percent, sentence, spoken, surety } from "./words.js";
+import { headline, percent, sentence, surety } from "./words.js";
 
 /** @typedef {import("./answer.js").Answer} Answer */
 /** @typedef {import("./answer.js").Card} Card */
@@ -9,13 +9,17 @@ import { headline, percent, sentence, spoken, surety } from "./words.js";
 /** The answer of the chosen network: the word, the sentence, the bars, what it saw. */
 export class Panel {
   #problem = byId("problem", HTMLElement);
+  #key = byId("key", HTMLInputElement);
   #verdict = byId("verdict", HTMLElement);
   #rows = within(byId("bars", HTMLTableElement), "tbody", HTMLTableSectionElement);
   #seen = byId("seen", HTMLImageElement);
 
-  /** @param {() => void} again */
+  /** @param {(key: string) => void} again told the key to the service that was given, "" for none */
   constructor(again) {
-    within(this.#problem, "button", HTMLButtonElement).addEventListener("click", again);
+    this.#problem.addEventListener("submit", (event) => {
+      event.preventDefault();
+      again(this.#key.value);
+    });
   }
 
   /** @param {Card} card of the network that is going to answer */
@@ -52,12 +56,25 @@ export class Panel {
    * Nobody answered.
    *
    * @param {string} why
+   * @param {{locked?: boolean}} more locked: a key would help
    */
-  complain(why) {
-    within(this.#problem, "p", HTMLElement).textContent = why;
+  complain(why, { locked = false } = {}) {
     this.#write("none", "", "No answer.", "");
     this.#bars(null);
     this.#see("");
+    this.remark(why);
+    within(this.#problem, "label", HTMLElement).hidden = !locked;
+    within(this.#problem, "button", HTMLElement).hidden = false;
+  }
+
+  /**
+   * Something went wrong that has nothing to do with the answer that is shown.
+   *
+   * @param {string} what
+   */
+  remark(what) {
+    within(this.#problem, "p", HTMLElement).textContent = what;
+    for (const part of ["label", "button"]) within(this.#problem, part, HTMLElement).hidden = true;
     this.#problem.hidden = false;
   }
 
@@ -107,7 +124,8 @@ function row(name) {
 }
 
 /** @param {Card} card */
-function calibration({ name, ece, decision }) {
-  const off = `Of what ${spoken(name)} gives 80${"\u202f"}%, about 80 in 100 are right; on the test set it is off by ${percent(ece.after)} on average.`;
-  return decision ? off : `${off} It cannot refuse: whatever it is shown, it names one of the ten.`;
+function calibration({ ece, decision }) {
+  const off = (ece.after * 100).toFixed(1);
+  const told = `On the test set, 80 in 100 of its answers with 80\u202f% are right, give or take ${off} on average.`;
+  return decision ? told : `${told} It cannot refuse: whatever it is shown, it names one of the ten.`;
 }

@@ -41,7 +41,10 @@ export class Paper extends EventTarget {
     svg.addEventListener("pointercancel", (event) => this.#up(event));
     svg.addEventListener("keydown", (event) => this.#key(event));
     svg.addEventListener("focus", () => this.#point());
-    svg.addEventListener("blur", () => this.#lift());
+    svg.addEventListener("blur", () => {
+      delete svg.dataset.by;
+      this.#lift();
+    });
   }
 
   /** @param {number} width of the next stroke, in the paper's units */

@@ -14,6 +14,10 @@
  * @property {string} failure why nobody answered, until somebody does
  */
 
+const NO_PICTURE = "/page/no-picture.svg";
+/** Pixels: what is narrower is shown with sharp ones. */
+const SMALL = 64;
+
 /**
  * @param {Picture} picture
  * @param {Stroke[] | null} strokes
@@ -55,9 +59,9 @@ export const isAnswered = ({ answer, card: by }, card) => answer !== null && (by
 export async function depict(image, { picture, answer }) {
   image.onerror = () => {
     image.onerror = null;
-    if (answer?.seen) image.src = answer.seen;
-    else image.removeAttribute("src");
+    image.src = answer?.seen ?? NO_PICTURE;
   };
+  image.onload = () => image.classList.toggle("is-small", image.naturalWidth < SMALL);
   picture.url ??= URL.createObjectURL(await picture.file("digit"));
   image.src = picture.url;
 }

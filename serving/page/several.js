@@ -109,17 +109,20 @@ async function* portions(batch, card) {
  * @param {Asked[]} some
  * @param {Card} card
  */
-async function fetchInto(some, card) {
-  for (let turn = 0; ; turn++) {
-    try {
-      const given = await answers(some.map(({ picture }) => picture), { card, signal: new AbortController().signal });
-      for (const [place, one] of some.entries()) Object.assign(one, { answer: given[place], card, failure: "" });
-      return;
-    } catch (error) {
-      if (!(error instanceof Unanswered)) throw error;
-      if (error.kind === "busy" && turn < PATIENCE) await pause(error.after);
-      else return void some.forEach((one) => (one.failure = error.message));
-    }
+async function fetchInto(some, card, patience = PATIENCE) {
+  try {
+    const given = await answers(some.map(({ picture }) => picture), { card, signal: new AbortController().signal });
+    for (const [place, one] of some.entries()) Object.assign(one, { answer: given[place], card, failure: "" });
+  } catch (error) {
+    if (!(error instanceof Unanswered)) throw error;
+    if (error.kind === "busy" && patience) {
+      await pause(error.after);
+      await fetchInto(some, card, patience - 1);
+    } else if (error.kind === "refused" && some.length > 1) {
+      const half = some.length >> 1; // it was too much for one request, of whatever it was
+      await fetchInto(some.slice(0, half), card);
+      await fetchInto(some.slice(half), card);
+    } else for (const one of some) one.failure = error.message;
   }
 }
 

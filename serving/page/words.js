@@ -64,8 +64,15 @@ export function sentence(answer, card) {
   }
 }
 
-/** @param {Answer} answer */
-export const surety = (answer) => (answer.confidence === null ? "" : `${percent(answer.confidence)} sure`);
+/**
+ * How sure that is; nothing where the digit is a guess at something that is none.
+ *
+ * @param {Answer} answer
+ */
+export function surety({ status, name, confidence }) {
+  if (confidence === null || status === "not_a_digit") return "";
+  return status === "digit" ? `${percent(confidence)} sure` : `${percent(confidence)} for ${name}`;
+}
 
 /**
  * @param {Answer} answer
@@ -90,7 +97,7 @@ const article = (digit) => `${digit === "8" ? "an" : "a"} ${digit}`;
 export function tally(answers) {
   /** @type {[string, (answer: Answer) => boolean][]} */
   const kinds = [
-    ["answered", ({ status }) => status === "digit"],
+    ["read", ({ status }) => status === "digit"],
     ["not sure", ({ status }) => status === "unsure"],
     ["no digit", ({ status }) => status === "not_a_digit"],
     ["blank", ({ status }) => status === "blank"],

@@ -7,11 +7,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from serving.reading.decode import Pixels
 from serving.reading.frame import inside_frame
 from serving.reading.grey import contrast
 from serving.reading.lines import Mask, without_lines
-from serving.reading.paper import Polarity, flatten, polarity, shrink
-from serving.reading.pieces import Pieces, choose, pieces_of, stronger, threshold
+from serving.reading.paper import Clean, Polarity, flatten, on_clean_paper, polarity, shrink
+from serving.reading.pieces import Pieces, choose, parted, pieces_of, reach_of, stronger, threshold
 from serving.reading.place import Ink
 
 Trace = Callable[[str, npt.NDArray[np.uint8]], None]
@@ -25,22 +26,35 @@ MOST_PIECES = 30
 """Of some size: more are noise or a page of text; specks on a sheet were at most 15."""
 SOME_SIZE = 0.02
 """Of the largest piece's area."""
+LEAST_SIDE = 40
+"""Pixels from which on a shadow can be told from the grey edge of a stroke."""
+LEAST_PART = 0.12
+"""What is left of the ink without such a shadow is at least this part of the picture long."""
 LEAST_INSIDE = 0.25
 """What is in a frame is at least this part of it, or the frame is the figure."""
+SMALL_PART = 0.6
+"""Ink in a box that is a smaller part of the sheet is looked at alone."""
 AROUND = np.ones((3, 3), np.uint8)
 """What of the ink lies just outside of the threshold belongs to it: the grey of its edges."""
-SAME_PLACE = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 
 
 class Sheet(NamedTuple):
-    """Ink on even paper, and what has been taken away of it so far."""
+    """Ink on even paper, or the part of it where the ink is, and what has been taken away of it so far."""
 
     strength: Ink
     """(H, W) uint8, 0 paper."""
     mask: Mask
     """(H, W) uint8, 255 where ink is."""
+    whole: tuple[int, int]
+    """The width and height of the picture that was looked at, or of what is inside a frame."""
+    corner: tuple[int, int]
+    """Where this part lies in it: left, top. Around the ink there is as much paper as strokes reach over gaps."""
     back: npt.NDArray[np.float64]
-    """(2, 3), a place on it to its place in the picture that was looked at."""
+    """(2, 3), a place on this part to its place in the picture that was looked at."""
+    level: float
+    """The mean strength of all the paper."""
+    difference: float | None
+    """How far all of the ink is from it; None where that is no longer known."""
     taken: Mask | None = None
     """(H, W) uint8, 255 where lines or a frame were."""
     removed: frozenset[str] = frozenset()
@@ -65,47 +79,65 @@ def find_ink(pixels: npt.NDArray[np.uint8], tell: Trace) -> Found | None:
     small = shrink(pixels)
     grey = contrast(small)
     tell("grey", grey)
+    height, width = grey.shape
+    found = on_clean_paper(grey, margin=reach_of(max(width, height)) + 2) or _on_uneven_paper(grey)
+    tell(f"{found.polarity} ink", found.strength)
+    ink = parted(found.strength, grey.size - found.strength.size)
+    tell("threshold", ink.mask)
+    if ink.difference <= LEAST_CLEARNESS * ink.spread:
+        return None  # ink and paper are not two things, but the two halves of the paper's noise
+    scale = max(pixels.shape[:2]) / max(width, height)
+    left, top = found.corner
+    back = np.array([[scale, 0.0, scale * left], [0.0, scale, scale * top]])
+    sheet = Sheet(found.strength, ink.mask, (width, height), found.corner, back, ink.level, ink.difference)
+    sheet = _without_frame(_without_lines(sheet, tell), tell)
+    if not cv2.hasNonZero(sheet.mask):
+        return None
+    return _found(_without_shadow(sheet), found.polarity, tell)
+
+
+def _on_uneven_paper(grey: Pixels) -> Clean:
+    """The same of a whole picture."""
     ink, is_filled = polarity(grey)
-    strength = flatten(grey, ink, is_filled=is_filled)
-    tell(f"{ink} ink", strength)
-    scale = max(pixels.shape[:2]) / max(small.shape[:2])
-    sheet = Sheet(strength, threshold(strength), SAME_PLACE if scale == 1 else SAME_PLACE * scale)
-    tell("threshold", sheet.mask)
-    difference = _clear_difference(sheet)
-    if difference is None:
-        return None
-    first, sheet = sheet, _without_frame(_without_lines(sheet, tell), tell)
-    if not sheet.mask.any():
-        return None
-    mask = stronger(sheet.strength, sheet.mask)
-    if mask is not sheet.mask:
-        sheet = sheet._replace(mask=mask)
-    return _found(sheet, pieces_of(sheet.mask), ink, difference if sheet is first else None, tell)
-
-
-def _clear_difference(sheet: Sheet) -> float | None:
-    """How far ink is from paper; None where they are not two things, but the two halves of the paper's noise."""
-    level, spread = cv2.meanStdDev(sheet.strength, mask=cv2.bitwise_not(sheet.mask))
-    difference = cv2.mean(sheet.strength, sheet.mask)[0] - float(level[0, 0])
-    return difference if difference > LEAST_CLEARNESS * float(spread[0, 0]) else None
+    return Clean(flatten(grey, ink, is_filled=is_filled), ink, (0, 0))
 
 
 def _without_lines(sheet: Sheet, tell: Trace) -> Sheet:
-    """What runs across the picture touches its border; where no ink does, nothing runs across."""
+    """What runs across the picture touches its border; where no ink does, nothing runs across, and the ink's box is enough."""
     left, top, wide, high = cv2.boundingRect(sheet.mask)
-    height, width = sheet.mask.shape
-    if left > 0 and top > 0 and left + wide < width and top + high < height:
-        return sheet
+    (width, height), (x, y) = sheet.whole, sheet.corner
+    if x + left > 0 and y + top > 0 and x + left + wide < width and y + top + high < height:
+        return _trimmed(sheet, left, top, wide, high)
     rest, lines = without_lines(sheet.strength)
     if not lines.any():
         return sheet
     tell("lines", lines)
     tell("without lines", rest)
-    return sheet._replace(strength=rest, mask=threshold(rest), taken=lines, removed=sheet.removed | {"lines"})
+    return _changed(sheet, rest, threshold(rest), sheet.back, "lines", lines)
+
+
+def _trimmed(sheet: Sheet, left: int, top: int, wide: int, high: int) -> Sheet:
+    """The part of a sheet where the ink is, where that is a small part."""
+    if wide * high > SMALL_PART * sheet.mask.size:
+        return sheet
+    margin = reach_of(max(sheet.whole)) + 1
+    first, above = max(left - margin, 0), max(top - margin, 0)
+    part = np.s_[above : top + high + margin, first : left + wide + margin]
+    back = sheet.back.copy()
+    back[:, 2] += sheet.back[:, :2] @ (first, above)
+    corner = sheet.corner[0] + first, sheet.corner[1] + above
+    return sheet._replace(strength=sheet.strength[part], mask=sheet.mask[part], corner=corner, back=back)
+
+
+def _changed(sheet: Sheet, strength: Ink, mask: Mask, back: npt.NDArray[np.float64], what: str, taken: Mask) -> Sheet:
+    """A sheet of which something was taken away."""
+    height, width = mask.shape
+    level = cv2.mean(strength, cv2.bitwise_not(mask))[0]
+    return Sheet(strength, mask, (width, height), (0, 0), back, level, None, taken, sheet.removed | {what})
 
 
 def _without_frame(sheet: Sheet, tell: Trace) -> Sheet:
-    inside = inside_frame(sheet.strength, sheet.mask) if sheet.mask.any() else None
+    inside = inside_frame(sheet.strength, sheet.mask) if cv2.hasNonZero(sheet.mask) else None
     if inside is None:
         return sheet
     mask = threshold(inside.strength)
@@ -114,15 +146,30 @@ def _without_frame(sheet: Sheet, tell: Trace) -> Sheet:
         return sheet
     tell("inside the frame", inside.strength)
     back = sheet.back @ np.vstack([inside.back, [0, 0, 1]])
-    return Sheet(inside.strength, mask, back, inside.frame, sheet.removed | {"frame"})
+    return _changed(sheet, inside.strength, mask, back, "frame", inside.frame)
 
 
-def _found(sheet: Sheet, pieces: Pieces, ink: Polarity, difference: float | None, tell: Trace) -> Found | None:
-    """The digit among the pieces. difference: of all ink from the paper, where it is known."""
+def _without_shadow(sheet: Sheet) -> Sheet:
+    """A sheet without what lies broad and paler below its ink, if that is a piece of some size which no border cuts."""
+    longer = max(sheet.whole)
+    mask = sheet.mask if longer < LEAST_SIDE else stronger(sheet.strength, sheet.mask)
+    if mask is sheet.mask:
+        return sheet
+    pieces = pieces_of(mask, sheet.whole, sheet.corner)
+    left, top, right, bottom = pieces.boxes[choose(pieces, None)[0][0]]
+    is_cut = left <= 0 or top <= 0 or right >= sheet.whole[0] or bottom >= sheet.whole[1]
+    is_small = max(right - left, bottom - top) < LEAST_PART * longer
+    return sheet if is_cut or is_small else sheet._replace(mask=mask, difference=None)
+
+
+def _found(sheet: Sheet, ink: Polarity, tell: Trace) -> Found | None:
+    """The digit among the pieces."""
+    pieces = pieces_of(sheet.mask, sheet.whole, sheet.corner)
     chosen, removed = choose(pieces, sheet.taken)
     mask = sheet.mask if len(chosen) == len(pieces) else _only(chosen, pieces, sheet.mask)
+    difference = sheet.difference
     if difference is None or mask is not sheet.mask:
-        difference = cv2.mean(sheet.strength, mask)[0] - cv2.mean(sheet.strength, cv2.bitwise_not(sheet.mask))[0]
+        difference = cv2.mean(sheet.strength, mask)[0] - sheet.level
     if difference < LEAST_CONTRAST:
         return None
     kept = np.asarray(cv2.bitwise_and(sheet.strength, cv2.dilate(mask, AROUND)), np.uint8)

@@ -1,6 +1,8 @@
 """Pieces of ink: which of them are the digit, and which are specks, neighbours, the edge of something else."""
 
+import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -16,8 +18,7 @@ PART = 0.02
 PEER = 0.3
 """A piece that is this part of the main one's height and further away is another digit or shape, and stays in sight."""
 
-LEAST_SIDE = 40
-"""Pixels from which on a shadow can be told from the grey edge of a stroke."""
+LEVELS = np.arange(256, dtype=np.float64)
 UNEVEN = 0.2
 """The spread of the ink's strength, as a part of its mean, from which there may be two inks."""
 PALER, BROADER = 0.75, 1.25
@@ -33,17 +34,31 @@ Which = npt.NDArray[np.bool_]
 class Pieces:
     """The connected pieces of a mask, without the paper.
 
-    labels: (H, W) int32, piece i has i + 1. boxes: (N, 4) left, top, right, bottom, the ends excluded. areas: (N,), in
-    pixels. centres: (N, 2) x and y.
+    labels: (H, W) uint16, piece i has i + 1. areas: (N,), in pixels. Of the whole picture, of which the mask may be a part:
+    boxes, (N, 4) left, top, right, bottom, the ends excluded; centres, (N, 2) x and y; whole, its width and height.
     """
 
-    labels: npt.NDArray[np.int32]
+    labels: npt.NDArray[np.uint16]
     boxes: npt.NDArray[np.int32]
     areas: npt.NDArray[np.int32]
     centres: npt.NDArray[np.float64]
+    whole: tuple[int, int]
 
     def __len__(self) -> int:
         return len(self.areas)
+
+
+class Parted(NamedTuple):
+    """Ink and paper, and how far they are from each other."""
+
+    mask: Mask
+    """(H, W) uint8, 255 where ink is."""
+    level: float
+    """The mean strength of the paper."""
+    spread: float
+    """Its standard deviation."""
+    difference: float
+    """The ink's mean from the paper's."""
 
 
 def threshold(strength: Ink) -> Mask:
@@ -51,14 +66,42 @@ def threshold(strength: Ink) -> Mask:
     return np.asarray(cv2.threshold(strength, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[1], np.uint8)
 
 
+def parted(strength: Ink, beyond: int) -> Parted:
+    """Ink and paper, at Otsu's threshold. beyond: pixels of strength 0 that are not in the (H, W) but belong to the picture."""
+    return _parted_with(strength, beyond) if beyond else _parted(strength)
+
+
+def _parted(strength: Ink) -> Parted:
+    mask = threshold(strength)
+    ink = cv2.countNonZero(mask)
+    paper = max(1, strength.size - ink)
+    total, squares = cv2.norm(strength, cv2.NORM_L1, mask), cv2.norm(strength, cv2.NORM_L2SQR, mask)
+    level = (cv2.norm(strength, cv2.NORM_L1) - total) / paper
+    variance = (cv2.norm(strength, cv2.NORM_L2SQR) - squares) / paper - level * level
+    return Parted(mask, level, math.sqrt(max(0.0, variance)), total / max(1, ink) - level)
+
+
+def _parted_with(strength: Ink, beyond: int) -> Parted:
+    """The same by sums over the levels: those of the pixels up to each of them, and of their strengths."""
+    counts = cv2.calcHist([strength], [0], None, [256], [0, 256]).ravel().astype(np.float64)
+    counts[0] += beyond
+    pixels, sums = counts.cumsum(), (counts * LEVELS).cumsum()
+    every, total = float(pixels[-1]), float(sums[-1])
+    between = np.square(total * pixels - every * sums) / np.maximum(pixels * (every - pixels), 1)
+    last = int(between.argmax())
+    paper, dark = float(pixels[last]), float(sums[last])
+    level = dark / paper
+    variance = float(counts[: last + 1] @ np.square(LEVELS[: last + 1])) / paper - level * level
+    mask = np.asarray(cv2.threshold(strength, last, 255, cv2.THRESH_BINARY)[1], np.uint8)
+    return Parted(mask, level, math.sqrt(max(0.0, variance)), (total - dark) / max(1.0, every - paper) - level)
+
+
 def stronger(strength: Ink, mask: Mask) -> Mask:
     """The ink without what lies broad and paler below it, such as a shadow too narrow to be taken for paper.
 
     strength, mask: (H, W) uint8. Otsu's threshold again, within the ink: if the weaker part is broader than the strokes of
-    the stronger, and that is a piece of some size which the picture's border does not cut, it alone is the ink.
+    the stronger, that alone is the ink.
     """
-    if max(mask.shape) < LEAST_SIDE:
-        return mask
     mean, spread = cv2.meanStdDev(strength, mask=mask)
     if spread[0, 0] < UNEVEN * mean[0, 0]:
         return mask
@@ -68,15 +111,7 @@ def stronger(strength: Ink, mask: Mask) -> Mask:
     low = np.asarray(cv2.subtract(mask, high), np.uint8)
     if cv2.countNonZero(low) < 0.1 * values.size or _breadth(low) < BROADER * _breadth(high):
         return mask
-    if cv2.mean(strength, low)[0] > PALER * cv2.mean(strength, high)[0]:
-        return mask
-    pieces = pieces_of(high)
-    main = choose(pieces, None)[0][0]
-    left, top, right, bottom = pieces.boxes[main]
-    height, width = mask.shape
-    is_cut = left <= 0 or top <= 0 or right >= width or bottom >= height
-    is_small = max(right - left, bottom - top) < 0.12 * max(mask.shape)
-    return mask if is_cut or is_small else high
+    return mask if cv2.mean(strength, low)[0] > PALER * cv2.mean(strength, high)[0] else high
 
 
 def _breadth(mask: Mask) -> float:
@@ -84,14 +119,26 @@ def _breadth(mask: Mask) -> float:
     return float(cv2.distanceTransform(mask, cv2.DIST_L2, 3).max())
 
 
-def pieces_of(mask: Mask) -> Pieces:
-    """The pieces of a mask, connected over corners, and in a large picture over the gaps of a faint stroke."""
-    reach = max(mask.shape) // BRIDGED
+def reach_of(longer: int) -> int:
+    """How far strokes reach over gaps, in pixels of a picture whose longer side is that long."""
+    return longer // BRIDGED
+
+
+def pieces_of(mask: Mask, whole: tuple[int, int] | None = None, corner: tuple[int, int] = (0, 0)) -> Pieces:
+    """The pieces of a mask, connected over corners, and in a large picture over the gaps of a faint stroke.
+
+    whole: the width and height of the picture that the mask is a part of, where it is one, with as much paper around its ink
+    as strokes reach; corner: where that part lies, left and top.
+    """
+    whole = whole or (mask.shape[1], mask.shape[0])
+    reach = reach_of(max(whole))
     joined = cv2.dilate(mask, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) if reach else mask
-    _, labels, stats, centres = cv2.connectedComponentsWithStats(joined, connectivity=8, ltype=cv2.CV_32S)
+    # A picture of so many pieces that 16 bits could not number them would have no room for the gaps between them.
+    _, labels, stats, centres = cv2.connectedComponentsWithStats(joined, connectivity=8, ltype=cv2.CV_16U)
     numbers = np.asarray(stats, np.int32)[1:]
     numbers[:, 2:4] += numbers[:, :2]
-    return Pieces(np.asarray(labels, np.int32), numbers[:, :4], numbers[:, 4], np.asarray(centres[1:], np.float64))
+    numbers[:, :4] += (*corner, *corner)
+    return Pieces(np.asarray(labels, np.uint16), numbers[:, :4], numbers[:, 4], centres[1:] + corner, whole)
 
 
 def choose(pieces: Pieces, lines: Mask | None) -> tuple[list[int], set[str]]:
@@ -102,8 +149,7 @@ def choose(pieces: Pieces, lines: Mask | None) -> tuple[list[int], set[str]]:
     """
     if len(pieces) == 1:
         return [0], set()
-    height, width = pieces.labels.shape
-    boxes, areas = pieces.boxes, pieces.areas
+    boxes, areas, (width, height) = pieces.boxes, pieces.areas, pieces.whole
     sizes = boxes[:, 2:] - boxes[:, :2]
     tall, filled = sizes.max(1), areas / sizes.prod(1)
     cut = np.asarray((boxes[:, :2] <= 0).any(1) | (boxes[:, 2:] >= (width, height)).any(1))

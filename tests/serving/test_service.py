@@ -130,7 +130,7 @@ def test_large_pictures_of_one_client_cost_little_memory_and_let_others_through(
         )
         assert [len(one.result().json()["predictions"]) for one in busy] == [6, 6]
     peaks = [int(re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1]) for pid in service.pids()]
-    assert max(peaks) < 500_000, "kB; one decoded at a time, 200 MB, beside 190 of the program"
+    assert max(peaks) < 600_000, "kB; one decoded at a time, 220 MB, beside 320 of the program with all models"
 
 
 def test_the_service_never_loads_torch_nor_training(service: Started) -> None:
