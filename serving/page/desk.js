@@ -1,4 +1,4 @@
-import { byId, say } from "./dom.js";
+import { byId, say, within } from "./dom.js";
 import { Paper } from "./paper.js";
 import { depict } from "./pictures.js";
 
@@ -41,6 +41,11 @@ export class Desk {
     this.#openKeys();
     const pen = byId("pen", HTMLInputElement);
     pen.addEventListener("input", () => (this.#paper.width = pen.valueAsNumber));
+  }
+
+  /** @param {string} what there is to be drawn */
+  invite(what) {
+    within(this.#hint, "span", HTMLElement).textContent = what;
   }
 
   /** @param {Asked} one what lies on the paper from now on */

@@ -14,7 +14,7 @@ import { asked, brought, discard, isAnswered } from "./pictures.js";
 import { Session } from "./session.js";
 import { Several } from "./several.js";
 import { drawn } from "./strokes.js";
-import { sentence, surety } from "./words.js";
+import { isOfDigits, sentence, surety } from "./words.js";
 
 /** @typedef {import("./answer.js").Answer} Answer */
 /** @typedef {import("./answer.js").Card} Card */
@@ -144,10 +144,11 @@ async function askAll(all) {
 /** @param {unknown} error */
 function complain(error) {
   if (!(error instanceof Unanswered)) throw error;
+  networks.rest();
   if (error.kind === "busy" && retries++ < PATIENCE) {
     panel.complain(`The service is busy. It is asked again in ${error.after} s.`);
     const one = current;
-    setTimeout(() => one === current && ask(), error.after * 1000);
+    setTimeout(() => one === current && retry(), error.after * 1000);
     return;
   }
   panel.complain(error.message, { locked: error.kind === "locked" });
@@ -157,6 +158,10 @@ function complain(error) {
 function again(key) {
   unlock(key);
   retries = 0;
+  retry();
+}
+
+function retry() {
   if (cards.length) ask();
   else start();
 }
@@ -168,7 +173,12 @@ function choose(card) {
   chooser.chosen = card;
   panel.open(card);
   networks.lead(card);
-  if (current) look(current, batch);
+  desk.invite(isOfDigits(card) ? "Draw a digit here" : "Draw something to wear");
+  if (!current) return;
+  const known = networks.known(current.picture, card);
+  if (known) Object.assign(current, { answer: known, card });
+  look(current, batch);
+  if (batch.length > 1) askAll(batch); // what came before there was a network to ask
 }
 
 async function start() {

@@ -1,7 +1,7 @@
-import { answer } from "./answer.js";
-import { byId, copyOf, fillBar, within } from "./dom.js";
-import { NOTES } from "./notes.js";
-import { headline, isOfDigits, percent, spoken, whole } from "./words.js";
+import { Unanswered, answer } from "./answer.js";
+import { emptyCard, fillCard, makeCard } from "./card.js";
+import { byId, copyOf, within } from "./dom.js";
+import { headline, spoken } from "./words.js";
 
 /** @typedef {import("./answer.js").Answer} Answer */
 /** @typedef {import("./answer.js").Card} Card */
@@ -11,6 +11,7 @@ import { headline, isOfDigits, percent, spoken, whole } from "./words.js";
  * @typedef {object} Group networks that know the same things
  * @property {string} dataset
  * @property {Map<Card, HTMLElement>} cards
+ * @property {HTMLElement} element
  * @property {HTMLElement} ask the offer to ask them although another group's network is chosen
  * @property {HTMLInputElement} too whether it was taken
  */
@@ -27,11 +28,12 @@ const KNOWS = { MNIST: "digits", FashionMNIST: "clothes" };
 export class Networks {
   /** @type {Group[]} */
   #groups = [];
-  /** @type {Map<Card, Answer>} */
+  /** @type {Picture | null} the last that was compared */
+  #picture = null;
+  /** @type {Map<Card, Answer>} about it */
   #answers = new Map();
   #run = new AbortController();
-  /** @type {{picture: Picture, known: Answer} | null} what is compared */
-  #subject = null;
+  #isAtRest = true;
   /** @type {Card | null} */
   #chosen = null;
   #line = byId("networks-line", HTMLElement);
@@ -55,26 +57,26 @@ export class Networks {
     this.#groups = [...datasets].map((dataset) => this.#group(dataset, cards.filter((card) => card.dataset.name === dataset)));
   }
 
-  /** @param {Card} chosen whose answer the others are compared with; forgets what was compared */
+  /** @param {Card} chosen whose answer the others are compared with */
   lead(chosen) {
     this.#chosen = chosen;
     for (const group of this.#groups) {
-      group.ask.hidden = group.dataset === chosen.dataset.name;
+      const isFirst = group.dataset === chosen.dataset.name;
+      group.ask.hidden = isFirst;
+      if (!isFirst) group.element.parentElement?.append(group.element); // never the one that has the focus
       for (const [card, element] of group.cards) {
         within(element, "button", HTMLElement).setAttribute("aria-pressed", String(card === chosen));
       }
     }
-    this.rest();
   }
 
   /** Nothing is compared. */
   rest() {
     this.stop();
-    this.#subject = null;
-    this.#answers.clear();
+    this.#isAtRest = true;
     this.#again.hidden = true;
     this.#line.textContent = INVITATION;
-    for (const group of this.#groups) for (const element of group.cards.values()) empty(element, "none", "");
+    for (const group of this.#groups) for (const element of group.cards.values()) emptyCard(element, "none", "");
   }
 
   /** The picture is about to change: what still runs is given up, what is there is out of date. */
@@ -84,44 +86,73 @@ export class Networks {
   }
 
   /**
+   * What a network was heard to say, so that it need not be asked again.
+   *
    * @param {Picture} picture
-   * @param {Answer} known the chosen network's answer, which need not be asked for again
+   * @param {Card} card
    */
-  compare(picture, known) {
-    this.#subject = { picture, known };
+  known(picture, card) {
+    return picture === this.#picture ? this.#answers.get(card) : undefined;
+  }
+
+  /**
+   * @param {Picture} picture
+   * @param {Answer} given what the chosen network said
+   */
+  compare(picture, given) {
+    if (picture !== this.#picture) this.#answers = new Map();
+    this.#picture = picture;
+    this.#isAtRest = false;
+    if (this.#chosen) this.#answers.set(this.#chosen, given);
     return this.#compare();
   }
 
   async #compare() {
-    if (!this.#subject || !this.#chosen) return;
+    if (!this.#picture || this.#isAtRest) return;
     this.stop();
     this.#run = new AbortController();
+    const [picture, { signal }] = [this.#picture, this.#run];
     this.#again.hidden = true;
-    this.#answers = new Map([[this.#chosen, this.#subject.known]]);
     const asked = this.#groups.filter((group) => this.#isAsked(group)).flatMap((group) => [...group.cards]);
     for (const group of this.#groups) {
-      if (!this.#isAsked(group)) for (const element of group.cards.values()) empty(element, "none", "not asked");
+      if (!this.#isAsked(group)) for (const element of group.cards.values()) emptyCard(element, "none", "not asked");
     }
-    await inTurn(AT_ONCE, asked, ([card, element]) => this.#ask(card, element, this.#run.signal));
-    if (!this.#run.signal.aborted) this.#sumUp(asked.length);
+    await inTurn(AT_ONCE, asked, ([card, element]) => this.#ask(picture, card, element, signal));
+    if (!signal.aborted) this.#sumUp(asked.map(([card]) => this.#answers.get(card)));
   }
 
   /**
+   * @param {Picture} picture
    * @param {Card} card
    * @param {HTMLElement} element
    * @param {AbortSignal} signal
    */
-  async #ask(card, element, signal) {
-    if (signal.aborted || !this.#subject) return;
-    const { picture, known } = this.#subject;
+  async #ask(picture, card, element, signal) {
+    if (signal.aborted) return;
     try {
       const given = this.#answers.get(card) ?? (await answer(picture, { card, signal }));
       if (signal.aborted) return;
       this.#answers.set(card, given);
-      fill(element, given, card.dataset.name === this.#chosen?.dataset.name && given.digit !== known.digit);
-    } catch {
-      if (!signal.aborted) empty(element, "rejected", "no answer");
+      fillCard(element, given, this.#differs(card, given));
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof Unanswered)) throw error;
+      emptyCard(element, "rejected", "no answer");
     }
+  }
+
+  /**
+   * @param {Card} card
+   * @param {Answer} given
+   */
+  #differs(card, given) {
+    const first = this.#chosen && this.#answers.get(this.#chosen);
+    return this.#isPeer(card) && given.digit !== first?.digit;
+  }
+
+  /** @param {Card} card whether it knows the same things as the chosen one */
+  #isPeer({ dataset }) {
+    return dataset.name === this.#chosen?.dataset.name;
   }
 
   /** @param {Group} group */
@@ -129,18 +160,11 @@ export class Networks {
     return dataset === this.#chosen?.dataset.name || too.checked;
   }
 
-  /** @param {number} asked */
-  #sumUp(asked) {
-    const missing = asked - this.#answers.size;
+  /** @param {(Answer | undefined)[]} all undefined: no answer */
+  #sumUp(all) {
+    const missing = all.filter((given) => !given).length;
     this.#again.hidden = !missing;
-    const same = [...this.#answers].filter(([card]) => card.dataset.name === this.#chosen?.dataset.name);
-    /** @type {Map<string, number>} */
-    const counts = new Map();
-    for (const [, given] of same) counts.set(said(given), (counts.get(said(given)) ?? 0) + 1);
-    const ranked = [...counts].sort(([, one], [, other]) => other - one);
-    const told = ranked.slice(0, MOST_SAID).map(([word, count]) => `${count} ${count === 1 ? "says" : "say"} ${word}`);
-    const others = ranked.slice(MOST_SAID).reduce((sum, [, count]) => sum + count, 0);
-    if (others) told.push(`${others} something else`);
+    const told = counted([...this.#answers].filter(([card]) => this.#isPeer(card)).map(([, given]) => said(given)));
     if (missing) told.push(`${missing} did not answer`);
     this.#line.textContent = `${told.join(", ")}.`;
   }
@@ -156,33 +180,10 @@ export class Networks {
     within(element, "h3", HTMLElement).textContent = `${cards.length} that know ${knows}`;
     const too = within(element, "input", HTMLInputElement);
     too.addEventListener("change", () => this.#compare());
-    const made = cards.map((card) => /** @type {[Card, HTMLElement]} */ ([card, this.#card(card)]));
+    const made = cards.map((card) => /** @type {[Card, HTMLElement]} */ ([card, makeCard(card, () => this.choose(card))]));
     within(element, "ul", HTMLElement).append(...made.map(([, one]) => one));
     byId("groups", HTMLElement).append(element);
-    return { dataset, cards: new Map(made), ask: within(element, "label", HTMLElement), too };
-  }
-
-  /** @param {Card} card */
-  #card(card) {
-    const element = copyOf("card-template");
-    const button = within(element, "button", HTMLButtonElement);
-    button.textContent = spoken(card.name);
-    button.addEventListener("click", () => {
-      this.choose(card);
-      byId("answer", HTMLElement).scrollIntoView({ block: "nearest" });
-    });
-    within(element, ".card__lab", HTMLElement).textContent = card.lab === "none" ? "ours" : `Lab ${card.lab}`;
-    const [parameters, test] = element.querySelectorAll("dd");
-    parameters.textContent = whole(card.parameters);
-    test.textContent = percent(card.test.accuracy);
-    within(element, ".card__note", HTMLElement).textContent = NOTES[card.name] ?? "";
-    const spark = within(element, ".spark", HTMLElement);
-    for (const name of card.classes) {
-      const bar = document.createElement("i");
-      if (isOfDigits(card)) bar.dataset.name = name;
-      spark.append(bar);
-    }
-    return element;
+    return { dataset, element, cards: new Map(made), ask: within(element, "label", HTMLElement), too };
   }
 }
 
@@ -190,46 +191,18 @@ export class Networks {
 const said = (answer) => (answer.status === "unsure" ? `${answer.name} (not sure)` : headline(answer));
 
 /**
- * @param {HTMLElement} element
- * @param {Answer} answer
- * @param {boolean} differs
+ * How many say what, the most first.
+ *
+ * @param {string[]} words
  */
-function fill(element, answer, differs) {
-  write(element, answer.status, headline(answer), answer.confidence === null ? "" : percent(answer.confidence), answer.probabilities);
-  element.classList.toggle("is-other", differs);
-  within(element, ".card__differs", HTMLElement).hidden = !differs;
-}
-
-/**
- * @param {HTMLElement} element
- * @param {string} status
- * @param {string} why
- */
-function empty(element, status, why) {
-  write(element, status, "", why, null);
-  element.classList.remove("is-other");
-  within(element, ".card__differs", HTMLElement).hidden = true;
-}
-
-/**
- * @param {HTMLElement} element
- * @param {string} status
- * @param {string} word
- * @param {string} sure
- * @param {number[] | null} probabilities
- */
-function write(element, status, word, sure, probabilities) {
-  element.dataset.status = status;
-  element.classList.remove("is-old");
-  element.classList.toggle("is-long", word.length > 2);
-  within(element, ".card__word", HTMLElement).textContent = word;
-  within(element, ".card__sure", HTMLElement).textContent = sure;
-  const most = probabilities ? Math.max(...probabilities) : NaN;
-  for (const [place, bar] of [...within(element, ".spark", HTMLElement).children].entries()) {
-    const value = probabilities?.[place] ?? 0;
-    bar.classList.toggle("is-most", value === most);
-    if (bar instanceof HTMLElement) fillBar(bar, value);
-  }
+function counted(words) {
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
+  const ranked = [...counts].sort(([, one], [, other]) => other - one);
+  const others = ranked.slice(MOST_SAID).reduce((sum, [, count]) => sum + count, 0);
+  const told = ranked.slice(0, MOST_SAID).map(([word, count]) => `${count} ${count === 1 ? "says" : "say"} ${word}`);
+  return others ? [...told, `${others} something else`] : told;
 }
 
 /**

@@ -24,17 +24,18 @@ export class Newest {
     const controller = new AbortController();
     this.#running.set(turn, controller);
     if (this.#running.size > MOST) this.#giveUp(Math.min(...this.#running.keys()));
+    let answer;
     try {
-      const answer = await question(controller.signal);
-      if (turn <= this.#shown) return;
-      this.#overtake(turn);
-      show(answer);
+      answer = await question(controller.signal);
     } catch (error) {
-      if (controller.signal.aborted || turn < this.#asked) return;
-      fail(error);
+      if (!controller.signal.aborted && turn === this.#asked) fail(error);
+      return;
     } finally {
       this.#running.delete(turn);
     }
+    if (turn <= this.#shown) return;
+    this.#overtake(turn);
+    show(answer);
   }
 
   /** Nothing that was asked so far is to be shown any more. */

@@ -22,6 +22,7 @@ export function tile(see) {
 export function fillTile(element, one) {
   const { answer, card, failure, picture } = one;
   element.dataset.status = answer?.status ?? "none";
+  element.classList.toggle("is-drawn", one.strokes !== null);
   void depict(within(element, "img", HTMLImageElement), one);
   write(element, "name", picture.name);
   write(element, "word", answer ? headline(answer) : failure ? "no answer" : "…");
