@@ -11,14 +11,9 @@ import argparse
 import csv
 import os
 import platform
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -26,7 +21,11 @@ import numpy as np
 import onnxruntime
 import torch
 
-sys.path[0] = str(Path(__file__).parents[1])  # benchmarks/training.py would hide the package of the same name
+ROOT = Path(__file__).parents[1]
+sys.path[0] = str(ROOT)  # benchmarks/training.py would hide the package of the same name
+sys.path.insert(1, str(ROOT / "tests" / "support"))
+
+from started import DIGITS, service  # noqa: E402
 
 from serving.card import read_card  # noqa: E402
 from serving.reading import Limits, read  # noqa: E402
@@ -35,7 +34,6 @@ from training import data, device, prove, runs  # noqa: E402
 from training.recipes import RECIPES  # noqa: E402
 
 TRAIN = [sys.executable, "-c", "from training.cli import main; main()"]
-DIGITS = [sys.executable, "-c", "from serving.cli import main; main()"]
 
 
 def by_command(folder: Path, files: list[Path], models: Path, name: str, scratch: Path) -> np.ndarray:
@@ -46,31 +44,6 @@ def by_command(folder: Path, files: list[Path], models: Path, name: str, scratch
     with output.open(newline="") as rows:
         told = {row["source"]: [float(row[f"p{place}"]) for place in range(10)] for row in csv.DictReader(rows)}
     return np.array([told[str(path)] for path in files])
-
-
-@contextmanager
-def serving(models: Path, name: str) -> Iterator[str]:
-    """A started service's address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [*DIGITS, "serve", "--port", str(port), "--models", models, "--model", name]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        until = time.monotonic() + 60
-        while True:
-            try:
-                if httpx.get(url + "/readyz").status_code == 200:
-                    break
-            except httpx.TransportError:
-                if process.poll() is not None or time.monotonic() > until:
-                    raise
-                time.sleep(0.1)
-        yield url
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
 
 
 def by_http(url: str, contents: list[bytes], a_request: int) -> np.ndarray:
@@ -116,9 +89,9 @@ def measure(options: argparse.Namespace, scratch: Path) -> bool:
         "ONNX Runtime": in_batches(Session(folder / "model.onnx").outputs, pictures),
         "digits predict": by_command(scratch / "pngs", files, options.models, options.name, scratch),
     }
-    with serving(options.models, options.name) as url:
+    with service("--models", str(options.models), "--model", options.name) as server:
         for a_request in (1, 64):
-            ways[f"POST /predict, {a_request} a request"] = by_http(url, contents, a_request)
+            ways[f"POST /predict, {a_request} a request"] = by_http(server.url, contents, a_request)
     print(f"{'way':28} {'pictures':>8} {'same digit':>10} {'largest |dp| to float64':>24}")
     for way, rows in ways.items():
         same = int((rows.argmax(1) == exact.argmax(1)).sum())

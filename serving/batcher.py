@@ -69,27 +69,30 @@ class Batcher:
                 pictures = batch[0].pictures if len(batch) == 1 else np.concatenate([part.pictures for part in batch])
                 began = time.perf_counter()
                 try:
-                    rows = await self._rows(pictures)
+                    rows, ran = await self._rows(pictures)
                 except Exception as error:  # noqa: BLE001  whatever it is, it belongs to those who wait for this batch
                     for part in batch:
                         if not part.future.done():
                             part.future.set_exception(error)
                     continue
-                self._tell(len(pictures), began - batch[0].since, time.perf_counter() - began)
+                self._tell(len(pictures), began - batch[0].since, ran)
                 start = 0
                 for part in batch:
                     if not part.future.done():
                         part.future.set_result(rows[start : start + len(part.pictures)])
                     start += len(part.pictures)
+                await asyncio.sleep(0)  # whoever waits for the loop comes before the next batch
         finally:
             self._worker = None
 
-    async def _rows(self, pictures: Pictures) -> Rows:
+    async def _rows(self, pictures: Pictures) -> tuple[Rows, float]:
+        """The rows, and the seconds that they took."""
+        began = time.perf_counter()
         if self._executor:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, self._run, pictures)
+            rows = await asyncio.get_running_loop().run_in_executor(self._executor, self._run, pictures)
+            return rows, time.perf_counter() - began
         rows = self._run(pictures)
-        await asyncio.sleep(0)  # whoever else waits for the loop comes before the next batch
-        return rows
+        return rows, time.perf_counter() - began
 
     def _next_batch(self) -> list[_Part]:
         """As much of the queue as fits one batch, without what nobody waits for any more."""

@@ -2,16 +2,20 @@
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from serving.card import Card, CardInvalid, read_card
-from serving.runtime import ModelUnusable, Session
+from serving.runtime import ModelUnusable, Session, open_session
+from serving.settings import CPU, Backend
+
+Signature = tuple[tuple[int, ...] | None, ...]
+"""How the files of a model lie on the disk: of each its inode, size and times, None for one that is not there."""
 
 
 class ModelRefused(Exception):
-    """A model cannot be served; the message names the file and says why."""
+    """A model cannot be served; the message names the file, as it lies in the folder of models, and says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,8 @@ class Model:
 
     card: Card
     session: Session
+    signature: Signature = ()
+    """Its files' as they were before they were read."""
 
     @property
     def identity(self) -> str:
@@ -40,38 +46,83 @@ class Catalogue:
             return self.models[name]
         if name in self.refused:
             raise ModelRefused(self.refused[name])
-        raise ModelRefused(f"There is no model {name!r}. Models: {', '.join(sorted(self.models)) or 'none'}")
+        raise _unknown(name, self.models)
 
 
-def load_model(folder: Path) -> Model:
+def signature(folder: Path, backend: Backend = CPU) -> Signature:
+    """How the files lie that a model would be loaded from, without opening any."""
+    names = ("card.json", "model.onnx", "model.ts") if backend.runtime == "torchscript" else ("card.json", "model.onnx")
+    return tuple(_placed(folder / name) for name in names)
+
+
+def _placed(path: Path) -> tuple[int, ...] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def load_model(folder: Path, backend: Backend = CPU) -> Model:
     """Load one model. Raises ModelRefused unless its model.onnx is the file that its card proves."""
     try:
+        before = signature(folder, backend)
         card = read_card(folder / "card.json")
-        path = folder / "model.onnx"
-        content = path.read_bytes()
-        found = hashlib.sha256(content).hexdigest()
-        if found != card.onnx_sha256:
-            raise ModelRefused(
-                f"{path} is not the file that its card proves (sha256 {found[:12]}…, the card says {card.onnx_sha256[:12]}…)"
-            )
-        return Model(card, Session(path, content=content))  # the bytes that were hashed, whatever becomes of the file
+        # What is loaded are the bytes that were hashed, whatever becomes of the file.
+        content = _proved(folder / "model.onnx", card)
+        return Model(card, open_session(folder, content, card.proof, backend), before)
     except (CardInvalid, ModelUnusable) as error:
-        raise ModelRefused(str(error)) from error
+        # Shown to clients too, whom the place of the folder does not concern.
+        raise ModelRefused(str(error).replace(f"{folder}{os.sep}", f"{folder.name}{os.sep}")) from error
     except OSError as error:
-        raise ModelRefused(f"{error.filename}: {error.strerror}") from error
+        raise ModelRefused(f"{folder.name}{os.sep}{Path(error.filename or '').name}: {error.strerror}") from error
 
 
-def load_catalogue(folder: Path) -> Catalogue:
+def _proved(path: Path, card: Card) -> bytes:
+    content = path.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != card.onnx_sha256:
+        raise ModelUnusable(
+            f"{path} is not the file that its card proves (sha256 {found[:12]}…, the card says {card.onnx_sha256[:12]}…)"
+        )
+    return content
+
+
+def names_in(folder: Path) -> list[str]:
+    """The names of the models in a folder, sorted, whether they can be loaded or not. Raises OSError."""
+    with os.scandir(folder) as found:
+        # What is hidden is being written: an export, a copy.
+        names = sorted(entry.name for entry in found if not entry.name.startswith("."))
+    return [name for name in names if _placed(folder / name / "card.json")]
+
+
+def load_catalogue(folder: Path, backend: Backend = CPU) -> Catalogue:
     """Load every model of a folder. Raises ModelRefused where the folder has none at all."""
-    if not folder.is_dir():
-        raise ModelRefused(f"{folder} is not a folder of models")
     models, refused = {}, {}
-    for path in sorted(path for path in folder.iterdir() if (path / "card.json").exists()):
+    for name in _some_names(folder):
         try:
-            models[path.name] = load_model(path)
+            models[name] = load_model(folder / name, backend)
         except ModelRefused as error:
-            # Shown to clients too, whom the place of the folder does not concern.
-            refused[path.name] = str(error).replace(f"{folder}{os.sep}", "")
-    if not models and not refused:
-        raise ModelRefused(f"{folder} holds no models")
+            refused[name] = str(error)
     return Catalogue(models, refused)
+
+
+def load_named(name: str, folder: Path, backend: Backend = CPU) -> Model:
+    """Load one model of a folder, and no other. Raises ModelRefused, with the names there are where it is none of them."""
+    if name not in (names := _some_names(folder)):
+        raise _unknown(name, names)
+    return load_model(folder / name, backend)
+
+
+def _some_names(folder: Path) -> list[str]:
+    try:
+        names = names_in(folder)
+    except OSError:
+        raise ModelRefused(f"{folder} is not a folder of models") from None
+    if not names:
+        raise ModelRefused(f"{folder} holds no models")
+    return names
+
+
+def _unknown(name: str, names: Iterable[str]) -> ModelRefused:
+    return ModelRefused(f"There is no model {name!r}. Models: {', '.join(sorted(names)) or 'none'}")

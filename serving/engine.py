@@ -6,26 +6,21 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import NamedTuple
 
-import numpy as np
-
-from serving.batcher import Batcher
-from serving.catalogue import Catalogue, Model
+from serving.catalogue import Catalogue
 from serving.classifier import Read, outcomes_of, pictures_of, read_all
+from serving.lineup import Lineup, Served
 from serving.meter import Meter
 from serving.outcome import Outcome
 from serving.reading import ReadingKind
 from serving.reading.extent import extent
-from serving.runtime import Pictures, Rows, Session
+from serving.runtime import Pictures, Rows
 from serving.settings import Settings
 
 QUICK_PIXELS, QUICK_BYTES = 256 * 256, 256 * 1024
 """Files of at most so much are read in the event loop: a few hundred microseconds, less than a thread's turn."""
 SLICE = 0.002
 """Seconds that one request reads in the event loop before others have their turn."""
-QUICK_BATCH = 0.005
-"""Seconds: a model whose full batch takes no longer runs in the event loop too."""
 TURN = 8
 """Files of one request that a thread reads before other requests have their turn."""
 DECODERS = 2
@@ -42,16 +37,6 @@ class TooManyPixels(Exception):
     """A request has more pixels in its pictures than one request may have."""
 
 
-class Served(NamedTuple):
-    """A model at work."""
-
-    model: Model
-    identity: str
-    batcher: Batcher
-    scoring: Batcher
-    """Its rows go on with the scores, which nobody pays for who does not ask for them."""
-
-
 class Engine:
     """The models of one worker, a batcher each, and the threads that read large pictures. Belongs to one event loop."""
 
@@ -61,13 +46,21 @@ class Engine:
         self._decoders = ThreadPoolExecutor(DECODERS, thread_name_prefix="decode")
         self._large_decoder = ThreadPoolExecutor(1, thread_name_prefix="decode-large")
         self._files = self._pixels = 0
-        self.catalogue = catalogue
-        self._served = {name: self._put_to_work(model) for name, model in catalogue.models.items()}
-        self.default = self.get(settings.model)
+        self.lineup = Lineup(catalogue, settings, meter)
 
     def get(self, name: str) -> Served:
         """A model by name. Raises ModelRefused."""
-        return self._served.get(name) or self._served[self.catalogue.get(name).card.name]
+        return self.lineup.get(name)
+
+    @property
+    def default(self) -> Served:
+        """What answers where nobody names a model."""
+        return self.lineup.default
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What there is now."""
+        return self.lineup.catalogue
 
     async def outcomes(self, files: Sequence[bytes], served: Served) -> list[Outcome]:
         """One outcome per file, in order. Raises Overloaded, TooManyPixels; then no picture has been decoded."""
@@ -101,10 +94,12 @@ class Engine:
         if too_many or (self._pixels and self._pixels + pixels > self._settings.max_waiting_pixels):
             raise Overloaded
         self._files, self._pixels = self._files + files, self._pixels + pixels
+        self._meter.waiting(self._files, self._pixels)
         try:
             yield
         finally:
             self._files, self._pixels = self._files - files, self._pixels - pixels
+            self._meter.waiting(self._files, self._pixels)
 
     async def _read(self, files: Sequence[bytes], extents: Sequence[int], kind: ReadingKind) -> list[Read]:
         if max(extents) > QUICK_PIXELS or max(map(len, files)) > QUICK_BYTES:
@@ -125,25 +120,3 @@ class Engine:
             reading = functools.partial(read_all, files[start : start + TURN], kind, self._settings.limits)
             read_files += await loop.run_in_executor(executor, reading)
         return read_files
-
-    def _put_to_work(self, model: Model) -> Served:
-        full = np.zeros((self._settings.max_batch, 28, 28), np.uint8)
-        seconds = min(_seconds(model, full) for _ in range(3))
-        name = model.card.name
-        executor = None if seconds <= QUICK_BATCH else ThreadPoolExecutor(1, thread_name_prefix=f"run-{name}")
-        tell = functools.partial(self._meter.batch, name)
-        batcher = functools.partial(Batcher, executor=executor, max_batch=self._settings.max_batch, tell=tell)
-        scoring = functools.partial(_scored_rows, model.session)
-        return Served(model, model.identity, batcher(model.session.rows), batcher(scoring))
-
-
-def _scored_rows(session: Session, pictures: Pictures) -> Rows:
-    probabilities, scores, *evidence = session.outputs(pictures)
-    certain = np.full(len(pictures), np.inf, np.float32)
-    return np.column_stack([probabilities, *(evidence or [certain]), scores])
-
-
-def _seconds(model: Model, pictures: Pictures) -> float:
-    began = time.perf_counter()
-    model.session.rows(pictures)
-    return time.perf_counter() - began

@@ -10,7 +10,7 @@ from serving.ledger import Ledger, Reading, Table, read
 from serving.outcome import Blank, Outcome, Prediction
 
 MAX_MODELS = 64
-MAX_REQUESTS = 256
+MAX_REQUESTS = 160
 """Names of models, and pairs of a route and a status, that are told apart; further ones are counted as "other"."""
 MAX_CODES = 64
 """Error codes, and reasons; both are closed lists."""
@@ -160,16 +160,18 @@ class Meter:
                 numbers[self._reasons[outcome.reason,]] += 1.0
         numbers[row + total] += confidences
 
-    def lost_line(self) -> None:
-        """A line of the access log could not be kept."""
-        self._numbers[self._service + LOST_LINES] += 1.0
+    def lost_lines(self, count: int) -> None:
+        """So many more lines of the access log have been lost."""
+        self._numbers[self._service + LOST_LINES] += count
 
     def all_workers(self) -> list[Counted]:
         """What each worker of the service counted, this one and ended ones among them."""
         if self._folder is None:
             return [Counted(self._worker, os.getpid(), self._ledger.read())]
-        found = [(int(path.stem), read(TABLES, path)) for path in self._folder.glob("*" + _SUFFIX)]
-        return [Counted(worker, _running(tables), tables) for worker, tables in sorted(found) if tables]
+        paths = [path for path in self._folder.glob("*" + _SUFFIX) if path.stem.isdecimal()]
+        found = sorted((int(path.stem), path) for path in paths)
+        read_all = [(number, read(TABLES, path)) for number, path in found]
+        return [Counted(number, _running(tables), tables) for number, tables in read_all if tables]
 
     def _add(self, row: int, histogram: Histogram, value: float) -> None:
         start, total, bounds = histogram
@@ -182,9 +184,7 @@ def _running(tables: Reading) -> int:
     (now,) = tables["now"].values()
     process = int(now[PROCESS])
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+        os.kill(process, 0)  # asks only whether it is there
+    except OSError:  # it is not, or another user's process has its number by now
         return 0
-    except PermissionError:
-        pass
     return process

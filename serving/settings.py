@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any, Literal, NamedTuple, get_args
 
 from serving.reading import Limits
 
@@ -12,9 +13,24 @@ DEFAULT_MODEL = "reader"
 
 PREFIX = "DIGITS_"
 
+Runtime = Literal["onnx", "torchscript"]
+Device = Literal["auto", "cpu", "cuda"]
+Logged = Literal["off", "errors", "all"]
+
 
 class SettingInvalid(Exception):
     """A setting has a value that cannot be used; the message names the variable."""
+
+
+class Backend(NamedTuple):
+    """What runs a model: the library, and where it has it run."""
+
+    runtime: Runtime = "onnx"
+    device: Device = "auto"
+
+
+CPU = Backend(device="cpu")
+"""What the cards' proofs are about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +41,10 @@ class Settings:
     """The folder of models."""
     model: str = DEFAULT_MODEL
     """DIGITS_MODEL: the model that answers where a request names none."""
+    runtime: Runtime = "onnx"
+    """DIGITS_RUNTIME: onnx, or torchscript for models that have a model.ts, where torch is installed."""
+    device: Device = "auto"
+    """DIGITS_DEVICE: cpu, cuda, or auto for CUDA where it works and the CPU where it does not."""
     workers: int = 1
     """DIGITS_WORKERS: processes, each with every model loaded."""
     max_body_bytes: int = 64 * 2**20
@@ -45,11 +65,18 @@ class Settings:
     """DIGITS_MAX_BATCH: pictures that one call of a model takes."""
     api_keys: tuple[str, ...] = ()
     """DIGITS_API_KEYS, separated by commas, and DIGITS_API_KEYS_FILE, one a line: who asks needs one of them."""
+    access_log: Logged = "errors"
+    """DIGITS_ACCESS_LOG: which requests get a line of JSON on standard output; errors are slow ones too."""
     cors_origins: tuple[str, ...] = ()
     """DIGITS_CORS_ORIGINS, separated by commas: whose pages may ask from a browser; * for all."""
     limits: Limits = field(default_factory=Limits)
     """Of one picture: DIGITS_MAX_PICTURE_BYTES, DIGITS_MAX_PICTURE_PIXELS, DIGITS_MAX_PICTURE_SIDE,
     DIGITS_MAX_PICTURE_ASPECT, DIGITS_MAX_PICTURE_FRAMES."""
+
+    @property
+    def backend(self) -> Backend:
+        """What runs the models."""
+        return Backend(self.runtime, self.device)
 
 
 def find_models(option: Path | None = None, environment: Mapping[str, str] = os.environ) -> Path:
@@ -77,6 +104,12 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
             raise SettingInvalid(f"{PREFIX}{name} must be a whole number from 1, not {text!r}")
         return int(text)
 
+    def one_of(name: str, allowed: tuple[str, ...], default: str) -> Any:
+        text = environment.get(PREFIX + name) or default
+        if text not in allowed:
+            raise SettingInvalid(f"{PREFIX}{name} must be one of {', '.join(allowed)}, not {text!r}")
+        return text
+
     def several(name: str) -> tuple[str, ...]:
         return tuple(part for text in environment.get(PREFIX + name, "").split(",") if (part := text.strip()))
 
@@ -87,6 +120,8 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         models=plain.models,
         model=environment.get(PREFIX + "MODEL") or plain.model,
+        runtime=one_of("RUNTIME", get_args(Runtime), plain.runtime),
+        device=one_of("DEVICE", get_args(Device), plain.device),
         workers=positive("WORKERS", plain.workers),
         max_body_bytes=positive("MAX_BODY_BYTES", plain.max_body_bytes),
         max_files=positive("MAX_FILES", plain.max_files),
@@ -97,6 +132,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         body_seconds=positive("BODY_SECONDS", plain.body_seconds),
         max_batch=positive("MAX_BATCH", plain.max_batch),
         api_keys=several("API_KEYS") + _keys_in(environment.get(PREFIX + "API_KEYS_FILE", "")),
+        access_log=one_of("ACCESS_LOG", get_args(Logged), plain.access_log),
         cors_origins=several("CORS_ORIGINS"),
         limits=Limits(**{one.name: limit(one.name) for one in fields(Limits)}),
     )

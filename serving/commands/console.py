@@ -1,5 +1,6 @@
 """What all commands share: one way to speak, to fail, to find the model, and to show progress."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -7,8 +8,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from serving.catalogue import Catalogue, Model, ModelRefused, load_catalogue
-from serving.settings import SettingInvalid, Settings, find_models, from_environment
+from serving.catalogue import Catalogue, Model, ModelRefused, load_catalogue, load_named
+from serving.settings import CPU, Backend, Device, Runtime, SettingInvalid, Settings, find_models, from_environment
 
 REJECTED_ROWS, USAGE, COULD_NOT, INTERRUPTED = 1, 2, 3, 130
 
@@ -16,6 +17,14 @@ console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Models = Annotated[Path | None, typer.Option("--models", help="The folder of models.", show_default=False)]
 ModelName = Annotated[str | None, typer.Option("--model", help="Which model answers.", show_default=False)]
+OnDevice = Annotated[
+    Device | None,
+    typer.Option("--device", help="auto is CUDA where it works, else the CPU.  [default: auto]", show_default=False),
+]
+ByRuntime = Annotated[
+    Runtime | None,
+    typer.Option("--runtime", help="torchscript needs torch, and a model.ts.  [default: onnx]", show_default=False),
+]
 
 
 def read_settings() -> Settings:
@@ -34,18 +43,21 @@ def load_models(folder: Path) -> Catalogue:
         stop(str(error), USAGE)
 
 
-def model_named(name: str, folder: Path) -> Model:
-    """One model of a folder; ends the program where it has no such model."""
+def model_named(name: str, folder: Path, backend: Backend = CPU) -> Model:
+    """One model of a folder; ends the program where it has no such model, or it cannot be run so."""
     try:
-        return load_models(folder).get(name)
+        return load_named(name, folder, backend)
     except ModelRefused as error:
         stop(str(error), USAGE)
 
 
-def choose(model: str | None, models: Path | None) -> tuple[Settings, Model]:
+def choose(
+    model: str | None, models: Path | None, device: Device | None = None, runtime: Runtime | None = None
+) -> tuple[Settings, Model]:
     """The settings, and the model that a command's options name; ends the program where either cannot be had."""
     settings = read_settings()
-    return settings, model_named(model or settings.model, find_models(models))
+    settings = replace(settings, device=device or settings.device, runtime=runtime or settings.runtime)
+    return settings, model_named(model or settings.model, find_models(models), settings.backend)
 
 
 def printable(name: object) -> str:

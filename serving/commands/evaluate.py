@@ -10,8 +10,10 @@ from serving.commands.console import (
     COULD_NOT,
     INTERRUPTED,
     USAGE,
+    ByRuntime,
     ModelName,
     Models,
+    OnDevice,
     bar,
     choose,
     console,
@@ -37,6 +39,8 @@ def evaluate(
     ],
     model: ModelName = None,
     models: Models = None,
+    device: OnDevice = None,
+    runtime: ByRuntime = None,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="The folder to write.  [default: evaluation-NAME]", show_default=False),
@@ -49,7 +53,7 @@ def evaluate(
 
     Exit codes: 0 done, 2 wrong usage, 3 could not finish, 130 interrupted.
     """
-    settings, chosen = choose(model, models)
+    settings, chosen = choose(model, models, device, runtime)
     folder = output or run.folder_for(source)
     try:
         classes = chosen.card.classes

@@ -9,7 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import TextIO
 
-from serving.folder import sources
+from serving.folder.chosen import ALL
+from serving.folder.walk import walk
 
 FILE = "labels.csv"
 PATH, LABEL = "path", "label"
@@ -74,7 +75,8 @@ def _from_folders(folder: Path, classes: tuple[str, ...], output: Path | None) -
     for subfolder in subfolders:
         label = _label(subfolder.name, classes, str(subfolder))
         pictures += [
-            Labelled(str(file.relative_to(folder)), file, subfolder.name, label) for file in sources.find([subfolder])
+            Labelled(str(file.relative_to(folder)), file, subfolder.name, label)
+            for file in map(Path, walk(str(subfolder), ALL))
         ]
     if not pictures:
         raise LabelsUnusable(f"{folder} has no pictures in its subfolders")

@@ -1,60 +1,123 @@
-"""Files to rows: the run over a folder, in batches that are never held longer than it takes to write them."""
+"""The run over many files: rows in the order of the items, none held longer than it takes to write them."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Protocol
 
-from serving.catalogue import Model
-from serving.classifier import classify
-from serving.folder.sources import contents
-from serving.outcome import answer
-from serving.reading import Limits
-
-BATCH = 64
-
-STATUSES = ("digit", "unsure", "not_a_digit", "blank", "rejected")
+from serving.folder.account import Account
+from serving.folder.items import Item
+from serving.folder.journal import SYNC_SECONDS, Journal, OtherRun
+from serving.folder.sinks import part_of, write_all
+from serving.folder.work import Done
 
 
-class Account:
-    """How many files were found, and what became of each."""
+class Engine(Protocol):
+    """What turns items into rows: processes here, a service elsewhere, a cluster."""
 
-    def __init__(self) -> None:
-        self.found = 0
-        self._counts: Counter[str] = Counter()
+    def done(self, items: Iterator[Item], first: int, should_stop: Callable[[], bool]) -> Iterator[Done]:
+        """What becomes of the items, in their order. first: the index of the first. Ends early where it should stop."""
 
-    def add(self, status: str) -> None:
-        """Count one file's row."""
-        self._counts[status] += 1
-
-    def __getitem__(self, status: str) -> int:
-        return self._counts[status]
-
-    def __str__(self) -> str:
-        """The accounting line. Every file that was found has exactly one row."""
-        assert self.found == sum(self._counts[status] for status in STATUSES) == self._counts.total()
-        return f"{self.found:,} found = " + " + ".join(f"{self._counts[status]:,} {status}" for status in STATUSES)
+    def close(self) -> None:
+        """Let go of what it holds."""
 
 
-def predict(
-    files: Iterable[Path], model: Model, limits: Limits, write: Callable[[dict[str, Any]], object], account: Account
-) -> Iterator[int]:
-    """Write one row per file, in their order, and yield the size of each batch as it is written."""
-    index = 0
-    for batch in _batches(files):
-        account.found += len(batch)
-        # The files come one by one, so that no more than one is held.
-        outcomes = classify((contents(path, limits) for path in batch), model, limits)
-        for path, outcome in zip(batch, outcomes, strict=True):
-            row = answer(outcome, str(path), index, model.identity, model.card)
-            write(row)
-            account.add(row["status"])
-            index += 1
-        yield len(batch)
+class Stopped(Exception):
+    """The run was asked to stop, and has finished what was under way."""
 
 
-def _batches(files: Iterable[Path]) -> Iterator[list[Path]]:
-    remaining = iter(files)
-    while batch := list(islice(remaining, BATCH)):
-        yield batch
+@dataclass(slots=True)
+class Progress:
+    """How a run stands, for whoever watches."""
+
+    account: Account
+    resumed: int = 0
+    """Items that an earlier run had finished."""
+    noticed: list[str] = field(default_factory=list)
+    """What has changed among their files since."""
+    began: float = field(default_factory=time.monotonic)
+
+
+Watch = Callable[[Progress], object]
+
+
+def journal_of(output: Path) -> Path:
+    """What a run's journal is called, until it is complete."""
+    return output.with_name(output.name + ".journal")
+
+
+def to_file(
+    items: Iterator[Item],
+    engine: Engine,
+    output: Path,
+    head: bytes,
+    header: dict[str, Any],
+    watch: Watch,
+    should_stop: Callable[[], bool],
+) -> Progress:
+    """Write the rows to the output's part, going on where an earlier run was cut off. Returns how it ended.
+
+    head: what stands before the first row. header: what a run has to have in common with the one it continues. Raises
+    OtherRun, Stopped, OSError; what is written stays.
+    """
+    with ExitStack() as stack:
+        journal = stack.enter_context(Journal(journal_of(output), header))
+        part = part_of(output)
+        file: BinaryIO = stack.enter_context(open(part, "r+b" if part.exists() else "w+b", buffering=0))
+        progress, items, offset = _begin(journal, file, items, head)
+        watch(progress)
+        synced = time.monotonic()
+        first = progress.account.found
+        for done in engine.done(_counted(items, progress.account), first, should_stop):
+            write_all(file, done.rows)
+            offset += len(done.rows)
+            progress.account.counts += done.counts
+            journal.commit(done.entries, done.rows, offset, progress.account.counts)
+            if time.monotonic() - synced > SYNC_SECONDS:
+                journal.sync()
+                synced = time.monotonic()
+            watch(progress)
+        if should_stop():
+            raise Stopped
+        return progress
+
+
+def to_stream(
+    items: Iterator[Item], engine: Engine, file: BinaryIO, head: bytes, watch: Watch, should_stop: Callable[[], bool]
+) -> Progress:
+    """Write the rows to a stream, which nothing can be continued of. Raises Stopped, OSError."""
+    progress = Progress(Account())
+    file.write(head)
+    for done in engine.done(_counted(items, progress.account), 0, should_stop):
+        file.write(done.rows)
+        file.flush()
+        progress.account.counts += done.counts
+        watch(progress)
+    if should_stop():
+        raise Stopped
+    return progress
+
+
+def _begin(journal: Journal, file: BinaryIO, items: Iterator[Item], head: bytes) -> tuple[Progress, Iterator[Item], int]:
+    resumed = None if journal.is_new else journal.resume(items, file)
+    if resumed is None or resumed.offset < len(head):
+        file.truncate(0)
+        file.seek(0)
+        write_all(file, head)
+        journal.begin(head)
+        return Progress(Account()), items if resumed is None else resumed.items, len(head)
+    file.truncate(resumed.offset)
+    file.seek(resumed.offset)
+    account = Account(resumed.first, resumed.counts)
+    return Progress(account, resumed.first, resumed.noticed), resumed.items, resumed.offset
+
+
+def _counted(items: Iterator[Item], account: Account) -> Iterator[Item]:
+    for item in items:
+        account.found += 1
+        yield item
+
+
+__all__ = ["Engine", "OtherRun", "Progress", "Stopped", "Watch", "journal_of", "to_file", "to_stream"]

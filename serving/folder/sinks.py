@@ -1,36 +1,9 @@
-"""Rows to a file: CSV (RFC 4180) or JSON lines, by the output's ending."""
+"""Files that appear under their name when they are complete."""
 
-import csv
-import json
-from collections.abc import Callable, Mapping
+import os
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TextIO
-
-COLUMNS = ("source", "status", "digit", "name", "confidence", "reason", "model")
-
-Row = Mapping[str, Any]
-Write = Callable[[Row], object]
-
-
-class FormatUnknown(Exception):
-    """An output's ending names no format that can be written."""
-
-
-def _csv(file: TextIO, classes: int, *, probabilities: bool) -> Write:
-    columns = [*COLUMNS, *(f"p{place}" for place in range(classes))] if probabilities else list(COLUMNS)
-    writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\r\n")
-    writer.writeheader()
-    if not probabilities:
-        return writer.writerow
-    return lambda row: writer.writerow({**row, **{f"p{place}": p for place, p in enumerate(row["probabilities"] or ())}})
-
-
-def _json_lines(file: TextIO, _classes: int, *, probabilities: bool) -> Write:  # noqa: ARG001  the object always has them
-    return lambda row: file.write(json.dumps(row) + "\n")
-
-
-FORMATS = {".csv": _csv, ".jsonl": _json_lines}
+from typing import BinaryIO, Self
 
 
 class PartFile:
@@ -43,7 +16,7 @@ class PartFile:
     def __init__(self, path: Path) -> None:
         """Open NAME.part anew. Raises OSError."""
         self._path = path
-        self.part = path.with_name(path.name + ".part")
+        self.part = part_of(path)
         self._file = self.part.open("w", encoding="utf-8", errors="surrogateescape", newline="")
 
     def __enter__(self) -> Self:
@@ -55,12 +28,25 @@ class PartFile:
             self.part.replace(self._path)
 
 
-class Sink(PartFile):
-    """A file that takes rows one by one, in the format of its ending."""
+def part_of(path: Path) -> Path:
+    """What an output is called until it is complete."""
+    return path.with_name(path.name + ".part")
 
-    def __init__(self, path: Path, classes: int, *, probabilities: bool) -> None:
-        """classes: how many probabilities a row has. Raises FormatUnknown, OSError."""
-        if path.suffix.lower() not in FORMATS:
-            raise FormatUnknown(f"{path} must end in {' or '.join(FORMATS)}")
-        super().__init__(path)
-        self.write = FORMATS[path.suffix.lower()](self._file, classes, probabilities=probabilities)
+
+def write_all(file: BinaryIO, data: bytes) -> None:
+    """Write all of some bytes to an unbuffered file. Raises OSError."""
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]
+
+
+def publish(part: Path, path: Path) -> None:
+    """Give a complete part its name, on the disk before anybody sees it. Raises OSError."""
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    part.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -13,19 +13,25 @@ import time
 from serving.catalogue import Catalogue
 from serving.engine import Engine
 from serving.http import errors, openinference, page, static
+from serving.http.access_log import AccessLog
 from serving.http.errors import HttpError
 from serving.http.guard import Guard
 from serving.http.health import Health
 from serving.http.intake import Intake
 from serving.http.messages import Asgi, Disconnected, Headers, Receive, Request, Response, Scope, Send
+from serving.http.metrics import Metrics
 from serving.http.models import Models
 from serving.http.openapi import Documentation
 from serving.http.predict import Predict
 from serving.http.routes import UNKNOWN, Route, Routes, handler_of
 from serving.meter import Meter
 from serving.settings import Settings
+from serving.watch import Watch
 
 _ID = re.compile(rb"[\w.:-]{1,64}", re.ASCII)
+
+GONE = Response(499, b"", ())
+"""What is counted and logged where the client left before its answer; nginx's number for it."""
 
 log = logging.getLogger("digits")
 
@@ -33,12 +39,24 @@ log = logging.getLogger("digits")
 class Api:
     """The ASGI application."""
 
-    def __init__(self, inner: Asgi, catalogue: Catalogue, settings: Settings, meter: Meter | None = None) -> None:
+    def __init__(
+        self,
+        inner: Asgi,
+        catalogue: Catalogue,
+        settings: Settings,
+        meter: Meter | None = None,
+        access_log: AccessLog | None = None,
+    ) -> None:
         """inner: BentoML's application, which keeps the lifespan. Raises ModelRefused where the default is not there."""
         self._inner, self._meter = inner, meter or Meter()
+        self._access_log = access_log or AccessLog("off", self._meter)
         self._engine = Engine(catalogue, settings, self._meter)
+        self._watch = Watch(self._engine.lineup, settings.models, settings.backend)
         self._intake = Intake(
-            max_body=settings.max_body_bytes, max_held=settings.max_held_bytes, seconds=settings.body_seconds
+            max_body=settings.max_body_bytes,
+            max_held=settings.max_held_bytes,
+            seconds=settings.body_seconds,
+            tell=self._meter.held,
         )
         pages = page.assets()
         self._guard = Guard(settings.api_keys, settings.cors_origins, pages)
@@ -50,6 +68,7 @@ class Api:
             Route("/livez", {"GET": health.livez}),
             Route("/healthz", {"GET": health.livez}),
             Route("/readyz", {"GET": health.readyz}),
+            Route("/metrics", {"GET": Metrics(self._meter)}),
             Route("/docs.json", {"GET": Documentation(settings, self._engine.default.model, pages)}),
             *openinference.routes(self._engine, self._intake, settings),
             *static.routes(pages),
@@ -60,28 +79,59 @@ class Api:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; what is no request (the lifespan) is BentoML's."""
         if scope["type"] != "http":
-            await self._inner(scope, receive, send)
+            await self._beside(scope, receive, send)
             return
         request = Request(scope, receive, time.perf_counter())
         given = request.headers.get(b"x-request-id", b"")
         request.id = given.decode() if _ID.fullmatch(given) else next(self._ids)
         route, parts = self._routes.find(request.path)
+        self._meter.came()
         try:
             response = self._guard.preflight(request)
             if response is None:
                 self._guard.check(request)
                 response = await handler_of(route, request)(request, **parts)
         except Disconnected:
-            return
+            response = GONE
         except HttpError as error:
-            response = error.response()
+            request.error, response = error.code, _told(error, request)
         except Exception:
-            log.exception("request %s to %s failed", request.id, request.path)
-            response = errors.internal().response()
+            log.exception("request %s to %r failed", request.id, request.path)
+            request.error, response = "internal", _told(errors.internal(), request)
         finally:
             self._intake.release(request)
-        await _send(send, response, request, self._guard.headers(request))
-        self._meter.request(route.pattern if route else UNKNOWN, response.status, time.perf_counter() - request.arrived)
+            self._meter.left()
+        if response is not GONE:
+            await _send(send, response, request, self._guard.headers(request))
+        self._tell(request, response, route.pattern if route else UNKNOWN)
+
+    async def _beside(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What is no request is BentoML's: the lifespan, during which the folder of models is watched."""
+        if scope["type"] != "lifespan":
+            await self._inner(scope, receive, send)
+            return
+        try:
+            async with self._watch.running():
+                await self._inner(scope, receive, send)
+        finally:
+            self._access_log.close()
+
+    def route_of(self, path: str) -> str:
+        """The pattern of a path, of a closed list."""
+        route, _ = self._routes.find(path)
+        return route.pattern if route else UNKNOWN
+
+    def _tell(self, request: Request, response: Response, route: str) -> None:
+        seconds = time.perf_counter() - request.arrived
+        self._meter.request(route, response.status, seconds)
+        if request.error:
+            self._meter.refused(request.error)
+        self._access_log.request(request, response, route, seconds)
+
+
+def _told(error: HttpError, request: Request) -> Response:
+    """An error in the form that belongs to the path it happened at."""
+    return openinference.told(error) if openinference.owns(request.path) else error.response()
 
 
 async def _send(send: Send, response: Response, request: Request, more: Headers) -> None:

@@ -9,6 +9,8 @@ from serving.http.messages import Headers, Request, Response
 OPEN = frozenset({"/livez", "/healthz", "/readyz"})
 """What needs no key, beside the page's files: probes come without."""
 PREFLIGHT_SECONDS = b"600"
+ALLOWED = b"authorization, content-type, inference-header-content-length, x-api-key, x-request-id"
+_EXPOSED = (b"access-control-expose-headers", b"inference-header-content-length, retry-after, x-request-id")
 
 
 class Guard:
@@ -39,7 +41,7 @@ class Guard:
             return None
         allowed = (
             (b"access-control-allow-methods", b"GET, POST"),
-            (b"access-control-allow-headers", b"authorization, content-type, x-api-key, x-request-id"),
+            (b"access-control-allow-headers", ALLOWED),
             (b"access-control-max-age", PREFLIGHT_SECONDS),
         )
         return Response(204, b"", allowed)
@@ -55,4 +57,3 @@ class Guard:
         return ((b"access-control-allow-origin", origin), _EXPOSED, vary) if origin in self._origins else (vary,)
 
 
-_EXPOSED = (b"access-control-expose-headers", b"retry-after, x-request-id")

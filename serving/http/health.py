@@ -17,7 +17,12 @@ class Health:
         return ALIVE
 
     async def readyz(self, _request: Request) -> Response:
-        """Which models answer, by their identities, and why others do not."""
+        """Which models answer, by their identities, on which device, and why others do not.
+
+        A name may stand among both: what its folder holds is refused or gone, and the model from before answers.
+        """
         catalogue = self._engine.catalogue
         identities = {name: model.identity for name, model in catalogue.models.items()}
-        return json_response({"status": "ready", "models": identities, "refused": dict(catalogue.refused)})
+        devices = {name: model.session.device for name, model in catalogue.models.items()}
+        told = {"status": "ready", "models": identities, "devices": devices, "refused": catalogue.refused}
+        return json_response(told)

@@ -1,20 +1,27 @@
 """Bodies taken in, within bounds: of one request, of all that are in memory at once, and of time."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from serving.http import errors
 from serving.http.messages import Disconnected, Request
 
 
+def _untold(_held: int) -> None:
+    """Nobody asked."""
+
+
 class Intake:
     """Takes in the bodies of one worker's requests. Belongs to one event loop."""
 
-    def __init__(self, *, max_body: int, max_held: int, seconds: float) -> None:
-        """max_body: bytes of one request. max_held: bytes of all requests not yet answered. seconds: until one is whole."""
+    def __init__(self, *, max_body: int, max_held: int, seconds: float, tell: Callable[[int], object] = _untold) -> None:
+        """max_body: bytes of one request. max_held: bytes of all requests not yet answered. seconds: until one is whole.
+
+        tell: is told how many bytes are held.
+        """
         self._max_body, self._max_held, self._seconds = max_body, max_held, seconds
-        self._held = 0
+        self._held, self._tell = 0, tell
 
     async def body(self, request: Request) -> bytes:
         """The whole body of a request. Raises HttpError 413 as soon as it is known to be too long, 408, 503; Disconnected.
@@ -53,6 +60,7 @@ class Intake:
     def _hold(self, request: Request, chunk: bytes) -> None:
         request.held += len(chunk)
         self._held += len(chunk)
+        self._tell(self._held)
         if request.held > self._max_body:
             raise errors.too_many_bytes(self._max_body)
         if self._held > self._max_held:
@@ -61,4 +69,5 @@ class Intake:
     def release(self, request: Request) -> None:
         """Let go of a request's body; it has been answered."""
         self._held -= request.held
-        request.held = 0
+        request.received, request.held = request.held, 0
+        self._tell(self._held)

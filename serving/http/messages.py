@@ -1,9 +1,12 @@
 """A request and a response as the handlers know them, whatever the server calls them."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
+
+if TYPE_CHECKING:
+    from serving.outcome import Outcome
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -23,7 +26,10 @@ class Disconnected(Exception):
 class Request:
     """One request. Its body has not been read yet."""
 
-    __slots__ = ("arrived", "headers", "held", "id", "method", "path", "query", "receive")
+    __slots__ = (
+        "arrived", "error", "headers", "held", "id", "method", "model", "outcomes", "path", "pictures", "query", "receive",
+        "received", "scope",
+    )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, arrived: float) -> None:
         """arrived: time.perf_counter() at which it came."""
@@ -31,11 +37,14 @@ class Request:
         self.path: str = scope["path"]
         self.query: bytes = scope["query_string"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
-        self.receive = receive
+        self.scope, self.receive = scope, receive
         self.arrived = arrived
-        self.held = 0
-        """Bytes of its body that are in memory."""
+        self.held = self.received = 0
+        """Bytes of its body that are in memory; that were, once it has been answered."""
         self.id = ""
+        self.model, self.error, self.pictures = "", "", 0
+        """What the log tells of it, as far as it comes to that: who answered it, an error's code, how many pictures."""
+        self.outcomes: Sequence[Outcome] = ()
 
     def header(self, name: bytes) -> str:
         """A header's value by its name in lower case, "" where there is none."""

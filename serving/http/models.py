@@ -2,10 +2,11 @@
 
 from dataclasses import asdict
 
-from serving.catalogue import ModelRefused
-from serving.engine import Engine, Served
+from serving.catalogue import Model, ModelRefused
+from serving.engine import Engine
 from serving.http import errors
 from serving.http.messages import Request, Response, json_response
+from serving.lineup import Served, Standing
 
 
 class Models:
@@ -15,15 +16,27 @@ class Models:
         self._engine = engine
 
     async def cards(self, _request: Request) -> Response:
-        """Every card, the default's name, and why the others are not served."""
+        """Every card, the default's name, why others are not served, and how each name stands in this worker."""
         catalogue = self._engine.catalogue
         cards = [asdict(model.card) for model in catalogue.models.values()]
-        told = {"default": self._engine.default.model.card.name, "models": cards, "refused": dict(catalogue.refused)}
-        return json_response(told)
+        states = {
+            name: _standing(standing, catalogue.models.get(name)) for name, standing in self._engine.lineup.standings.items()
+        }
+        default = self._engine.default.model.card.name
+        return json_response({"default": default, "models": cards, "refused": catalogue.refused, "states": states})
 
     async def card(self, _request: Request, name: str) -> Response:
         """One model's card. Raises HttpError 404."""
         return json_response(asdict(find(self._engine, name).model.card))
+
+
+def _standing(standing: Standing, model: Model | None) -> dict[str, str | None]:
+    """How a name stands. model: what answers by it."""
+    identity = runtime = device = None
+    if model:
+        identity, runtime, device = model.identity, model.session.library, model.session.device
+    since = standing.since.isoformat(timespec="seconds")
+    return {"state": standing.state, "since": since, "identity": identity, "runtime": runtime, "device": device}
 
 
 def find(engine: Engine, name: str) -> Served:

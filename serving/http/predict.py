@@ -37,6 +37,7 @@ class Predict:
         except TooManyPixels:
             raise errors.too_many_pixels(self._settings.max_request_pixels) from None
         identity, card = served.identity, served.model.card
+        request.model, request.pictures, request.outcomes = identity, len(outcomes), outcomes
         predictions = [
             answer(outcome, upload.source, index, identity, card, wanted)
             for index, (outcome, upload) in enumerate(zip(outcomes, uploads, strict=True))

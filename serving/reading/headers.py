@@ -119,7 +119,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     raise ValueError("too many chunks")
 
 
-def small_grey_png(data: bytes) -> tuple[int, int, bytes] | None:
+def grey_png(data: bytes) -> tuple[int, int, bytes] | None:
     """(width, height, the pixels as packed) of a PNG that is no more than eight-bit grey in one piece; None of others.
 
     What `read_png` says of it too, for a third of the time.

@@ -86,4 +86,4 @@ def scaled(picture: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
 def _fit(ink: Ink) -> Ink:
     """An ink's box at 20 pixels, the strongest of it at full ink: strokes fade when they shrink, and MNIST's do not."""
     resized = scaled(ink, BOX)
-    return cast("Ink", cv2.convertScaleAbs(resized, alpha=255 / max(int(resized.max()), 1)))
+    return cast("Ink", cv2.convertScaleAbs(resized, alpha=255 / max(cv2.minMaxLoc(resized)[1], 1)))

@@ -17,6 +17,7 @@ class Reason(StrEnum):
     TOO_NARROW = "too_narrow"
     TOO_MANY_FRAMES = "too_many_frames"
     UNREADABLE = "unreadable"
+    CRASHED = "crashed"
 
     @property
     def message(self) -> str:
@@ -38,6 +39,7 @@ MESSAGES = {
     Reason.TOO_NARROW: "The picture is too narrow: one side is very many times as long as the other.",
     Reason.TOO_MANY_FRAMES: "The animation has more frames than one picture may have.",
     Reason.UNREADABLE: "The file cannot be opened for reading.",
+    Reason.CRASHED: "Reading the file ended the program that read it.",
 }
 
 

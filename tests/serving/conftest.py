@@ -15,6 +15,7 @@ class Doubting:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self.library, self.device, self.outputs = session.library, session.device, session.outputs
 
     def rows(self, pictures: Pictures) -> Rows:
         rows = self._session.rows(pictures)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from serving.card import CardInvalid, Decision, read_card
-from serving.catalogue import ModelRefused, load_catalogue, load_model
+from serving.catalogue import ModelRefused, load_catalogue, load_model, load_named
 
 COMMITTED = Path(__file__).parents[2] / "models" / "convnet"
 
@@ -150,6 +150,35 @@ def test_one_refused_model_does_not_keep_the_others_from_serving(folder: Path) -
     assert catalogue.refused["copy"] == "copy/card.json names its model 'convnet', but its folder is 'copy'"
     with pytest.raises(ModelRefused, match="its folder is 'copy'"):
         catalogue.get("copy")
+
+
+def test_one_model_is_loaded_by_its_name_whatever_lies_beside_it(folder: Path) -> None:
+    shutil.copytree(folder, folder.parent / "copy")
+    assert load_named("convnet", folder.parent).identity == load_model(folder).identity
+    with pytest.raises(ModelRefused, match="its folder is 'copy'"):
+        load_named("copy", folder.parent)
+    for name in ("convnot", "", "..", "../models/convnet", str(folder)):
+        with pytest.raises(ModelRefused, match=f"There is no model {name!r}. Models: convnet, copy"):
+            load_named(name, folder.parent)
+
+
+@pytest.mark.parametrize("missing", ["model.onnx", "card.json"])
+@pytest.mark.parametrize("relative", [False, True])
+def test_a_reason_names_the_file_and_not_its_place_on_the_server(
+    missing: str, relative: bool, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.parent.parent)
+    (folder / missing).unlink()
+    (folder / missing).mkdir()  # which cannot be read as a file
+    root = Path("models") if relative else folder.parent
+    reason = load_catalogue(root).refused["convnet"]
+    assert reason.startswith(f"convnet/{missing}")
+    assert str(root) not in reason
+
+
+def test_what_is_hidden_is_no_model(folder: Path) -> None:
+    shutil.copytree(folder, folder.parent / ".convnet.part")
+    assert load_catalogue(folder.parent).refused == {}
 
 
 def test_a_folder_without_models_says_so(tmp_path: Path) -> None:

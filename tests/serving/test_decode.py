@@ -186,6 +186,92 @@ def test_more_rows_than_a_png_needs_do_no_harm(capfd: pytest.CaptureFixture[str]
     assert capfd.readouterr() == ("", "")
 
 
+# PNG whose rows are filtered alike, and packed in a hurry, as OpenCV and browsers write them, take another
+
+
+def hurried(picture: np.ndarray, kind: int = 1, before: bytes = b"", cut: int = 0) -> bytes:
+    """A PNG of one filter for all rows; picture: (H, W) or (H, W, channels). cut: bytes that its pixels lack."""
+    height, width = picture.shape[:2]
+    values = picture.reshape(height, width, -1).astype(int)
+    if kind:
+        start = np.zeros_like(values[:, :1] if kind == 1 else values[:1])
+        values = np.diff(values, axis=2 - kind, prepend=start) % 256
+    rows = np.insert(values.reshape(height, -1), 0, kind, axis=1).astype(np.uint8).tobytes()
+    colour = {1: 0, 2: 4, 3: 2, 4: 6}[values.shape[2]]
+    return png((width, height, 8, colour, 0), zlib.compress(rows[: len(rows) - cut], 1), before)
+
+
+SIZES = {"small": (20, 31), "large": (150, 90), "wide": (80, 700), "to be reduced": (40, 1100)}
+CHANNELS: dict[str, Callable[[np.ndarray, np.ndarray], list[np.ndarray]]] = {
+    "grey": lambda one, _: [one],
+    "grey as RGB": lambda one, _: [one] * 3,
+    "grey and opaque": lambda one, _: [one] * 3 + [np.full_like(one, 255)],
+    "grey and opaque, two channels": lambda one, _: [one, np.full_like(one, 255)],
+    "grey but for one pixel": lambda one, _: [one, one, with_last(one, 9)],
+    "opaque but for one pixel": lambda one, _: [one] * 3 + [with_last(np.full_like(one, 255), 254)],
+    "opaque from the second pixel on": lambda one, _: [one] * 3 + [with_last(np.full_like(one, 255), 254)[::-1, ::-1]],
+    "as opaque as it is light": lambda one, _: [one] * 4,
+    "in the alpha alone": lambda one, _: [np.zeros_like(one)] * 3 + [one],
+    "in two channels": lambda one, other: [one, other],
+    "RGB": lambda one, other: [one, other, 255 - one],
+    "RGB and alpha": lambda one, other: [one, 255 - one, one // 2, other],
+}
+
+
+def with_last(values: np.ndarray, last: int) -> np.ndarray:
+    changed = values.copy()
+    changed[-1, -1] = last
+    return changed
+
+
+@pytest.mark.parametrize("kind", [0, 1, 2])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("channels", CHANNELS)
+def test_an_evenly_filtered_png_is_what_it_is_when_its_writer_took_its_time(kind: int, size: str, channels: str) -> None:
+    shape = SIZES[size]
+    slope = np.add.outer(np.arange(shape[0]), np.arange(shape[1]) // 9).astype(np.uint8)
+    planes = CHANNELS[channels](slope, drawing(size=shape) if min(shape) > 40 else slope[::-1])
+    picture = planes[0] if len(planes) == 1 else np.stack(planes, axis=2)
+    data, slow = hurried(picture, kind), encode(picture)
+    np.testing.assert_array_equal(np.asarray(opened(data)), picture)
+    hasty, patient = decode(data, LIMITS), decode(slow, LIMITS)
+    np.testing.assert_array_equal(hasty.pixels, patient.pixels)
+    assert hasty[1:] == patient[1:]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_evenly_filtered_png_is_turned_too(orientation: int) -> None:
+    lying = np.ascontiguousarray(LIE[orientation](np.stack([drawing()] * 3, axis=2)))
+    decoded = decode(hurried(lying, before=chunk(b"eXIf", turned(orientation).tobytes()[6:])), LIMITS)
+    np.testing.assert_array_equal(decoded.pixels, drawing())
+    assert decoded.orientation == orientation
+
+
+@pytest.mark.parametrize("filters", [[1, 0], [1, 2], [1, 1, 1, 4], [3]])
+def test_a_png_in_a_hurry_whose_rows_are_not_filtered_alike_is_read(filters: list[int]) -> None:
+    picture = grey((100, 90))
+    data = png((90, 100, 8, 0, 0), zlib.compress(filtered(picture, filters), 1))
+    np.testing.assert_array_equal(decode(data, LIMITS).pixels, picture)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("how", ["rows are missing", "the stream is cut", "a byte is changed"])
+def test_an_evenly_filtered_png_that_is_broken_is_refused_in_silence(
+    how: str, channels: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    picture = np.stack([grey((90, 100))] * channels, axis=2)
+    whole = hurried(picture, cut=picture.size // 2 + 7 if how == "rows are missing" else 0)
+    start, end = whole.index(b"IDAT") + 4, len(whole) - 16
+    packed = whole[start:end]
+    if how == "the stream is cut":
+        packed = packed[: len(packed) // 2]
+    elif how == "a byte is changed":
+        packed = packed[:40] + bytes([packed[40] ^ 255]) + packed[41:]
+    data = whole[: start - 8] + chunk(b"IDAT", packed) + whole[-12:]
+    assert refused(data) is Reason.DAMAGED
+    assert capfd.readouterr() == ("", "")
+
+
 # Every mode of every format
 
 
@@ -599,6 +685,8 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "PNG of many pixels": lambda: png((60_000, 60_000, 8, 0, 0), zlib.compress(bytes(1000))),
     "PNG of 25 megapixels with nothing behind": lambda: png((5000, 5000, 8, 6, 0), zlib.compress(bytes(1000))),
     "PNG of small size with gigabytes behind": lambda: png((28, 28, 8, 0, 0), zlib.compress(bytes(10**8), 9)),
+    "PNG in a hurry, of 25 megapixels": lambda: png((5000, 5000, 8, 6, 0), zlib.compress(b"\1" + bytes(10**8), 1)),
+    "PNG in a hurry, with gigabytes behind": lambda: png((90, 90, 8, 2, 0), zlib.compress(bytes(10**8), 1)),
     "PNG with texts": lambda: png((17, 23, 8, 0, 0), zlib.compress(filtered(grey(), [0])), short_texts()),
     "PNG with a profile": lambda: png((17, 23, 8, 2, 0), b"", chunk(b"iCCP", b"i\0\0" + zlib.compress(bytes(10**8), 9))),
     "PNG with greedy EXIF": lambda: png((17, 23, 8, 2, 0), b"", chunk(b"eXIf", greedy_exif(60_000, 10**7))),
@@ -652,6 +740,8 @@ CORPUS: dict[str, Callable[[], bytes]] = {
     "PNG, RGBA": lambda: encode(veiled((9, 90, 200), 255 - drawing()), exif=turned(6)),
     "PNG, palette": lambda: encode(Image.fromarray(coloured()).quantize(16), transparency=3),
     "PNG, 16 bit": lambda: encode(grey().astype(np.uint16) * 200),
+    "PNG, in a hurry": lambda: hurried(np.stack([drawing(size=(90, 80))] * 4, axis=2)),
+    "PNG, in a hurry and grey": lambda: hurried(drawing(size=(90, 80))),
     "PNG, animated": lambda: encode(Image.fromarray(grey()), save_all=True, append_images=[Image.fromarray(grey(seed=1))]),
     "JPEG": lambda: encode(coloured((40, 50)), "JPEG", exif=turned(6)),
     "JPEG, grey": lambda: encode(drawing(), "JPEG"),

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -16,9 +17,10 @@ from typer.testing import CliRunner
 
 from serving.catalogue import Model
 from serving.cli import app
-from serving.folder.run import Account, predict
-from serving.folder.sinks import Sink
-from serving.folder.sources import find
+from serving.folder.chosen import ALL
+from serving.folder.rows import Format, Rows, Shape
+from serving.folder.walk import walk
+from serving.folder.work import Task, Worker
 from serving.reading import Limits
 
 ROOT = Path(__file__).parents[2]
@@ -54,7 +56,7 @@ def test_every_file_has_one_row_in_a_stable_order(folder: Path, tmp_path: Path) 
     result = run("predict", folder, "-o", tmp_path / "out.csv")
     assert result.returncode == 0, result.stderr
     rows = rows_of(tmp_path / "out.csv")
-    assert [row["source"] for row in rows] == [str(path) for path in find([folder])]
+    assert [row["source"] for row in rows] == list(walk(str(folder), ALL))
     assert len(rows) == 18
     by_name = {Path(row["source"]).name: row for row in rows}
     for digit in range(10):
@@ -84,21 +86,21 @@ def test_json_lines_hold_the_answer_object(folder: Path, tmp_path: Path) -> None
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("ending", [".csv", ".jsonl"])
-def test_every_status_is_written_and_counted(ending: str, folder: Path, doubting: Model, tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_every_status_is_written_and_counted(form: Format, folder: Path, doubting: Model, tmp_path: Path) -> None:
     Image.new("L", (40, 40), 255).save(folder / "blank.png")
-    account, output = Account(), tmp_path / f"out{ending}"
-    with Sink(output, 10, probabilities=False) as sink:
-        for _ in predict(find([folder]), doubting, Limits(), sink.write, account):
-            pass
-    lines = rows_of(output) if ending == ".csv" else [json.loads(line) for line in output.read_text().splitlines()]
+    output = tmp_path / "out"
+    worker = Worker(doubting, Limits(), Shape(form))
+    done = worker(Task(0, list(walk(str(folder), ALL))))
+    output.write_bytes(Rows(worker.shape, doubting.identity, doubting.card).head + done.rows)
+    lines = rows_of(output) if form == "csv" else [json.loads(line) for line in output.read_text().splitlines()]
     by_name = {Path(str(row["source"])).name: row for row in lines}
     expected = dict.fromkeys(range(10), "digit") | {3: "not_a_digit", 5: "unsure"}
     for digit, status in expected.items():
         row = by_name[f"{digit}, “quoted”\n.png"]
         assert (row["status"], str(row["digit"]), row["name"]) == (status, str(digit), str(digit))
     assert by_name["blank.png"]["status"] == "blank"
-    assert str(account) == "19 found = 8 digit + 1 unsure + 1 not_a_digit + 1 blank + 8 rejected"
+    assert done.counts == {"digit": 8, "unsure": 1, "not_a_digit": 1, "blank": 1, "rejected": 8}
 
 
 def test_a_name_that_is_not_utf8_is_written_as_the_bytes_it_is(tmp_path: Path, digits: list[bytes]) -> None:
@@ -147,7 +149,7 @@ def test_folders_may_be_nested_deeper_than_calls(
         os.chdir("d")
     Path("a.png").write_bytes(digits[0])
     monkeypatch.chdir(tmp_path)
-    assert sum(1 for _ in find([Path("d")])) == 1
+    assert sum(1 for _ in walk("d", ALL)) == 1
     for _ in range(depth):  # pytest's own cleaning up would go as deep as its calls allow
         os.chdir("d")
     Path("a.png").unlink()
@@ -160,12 +162,12 @@ def test_a_folder_that_may_not_be_listed_has_a_row(folder: Path, monkeypatch: py
     scandir = os.scandir
 
     def refuse(path: Any) -> Any:
-        if os.fspath(path).endswith("deep"):
+        if os.fspath(path).rstrip("/").endswith("deep"):
             raise PermissionError(13, "Permission denied", os.fspath(path))
         return scandir(path)
 
     monkeypatch.setattr("os.scandir", refuse)
-    assert [path.name for path in find([folder])][-1] == "deep"
+    assert str(folder / "b" / "deep") in list(walk(str(folder), ALL))
 
 
 def test_an_empty_folder_gives_an_empty_table(tmp_path: Path) -> None:
@@ -180,7 +182,7 @@ def test_an_empty_folder_gives_an_empty_table(tmp_path: Path) -> None:
     ("arguments", "code", "message"),
     [
         (["missing", "-o", "out.csv"], 2, "missing does not exist"),
-        (["scans", "-o", "out.xls"], 2, "out.xls must end in .csv or .jsonl"),
+        (["scans", "-o", "out.xls"], 2, "out.xls must end in .csv or .jsonl, or say --format"),
         (["scans", "-o", "old.csv"], 2, "old.csv exists; choose another name, or give --overwrite"),
         (["scans", "-o", "nowhere/out.csv"], 3, "nowhere/out.csv: No such file or directory"),
         (["scans", "-o", "out.csv", "--model", "convnot"], 2, "There is no model 'convnot'. Models: convnet, "),
@@ -199,10 +201,23 @@ def test_a_mistake_gets_one_clear_line(arguments: list[str], code: int, message:
     assert not (tmp_path / "out.csv").exists()
 
 
-def test_a_full_disk_gets_one_clear_line(folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "out.csv.part").symlink_to("/dev/full")
-    result = run("predict", folder, "-o", "out.csv", folder=tmp_path)
-    assert (result.returncode, result.stderr.strip()) == (3, "out.csv: No space left on device")
+def test_a_full_disk_gets_one_clear_line_and_the_run_goes_on_when_there_is_room(tmp_path: Path, digits: list[bytes]) -> None:
+    (tmp_path / "scans").mkdir()
+    for place in range(700):
+        (tmp_path / "scans" / f"{place}.png").write_bytes(digits[place % 10])
+    command = [*DIGITS, "predict", "scans", "-o", "out.jsonl"]
+    environment = os.environ | {"DIGITS_MODELS": str(ROOT / "models")}
+
+    def little_room() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))  # as a disk with so many bytes left
+
+    full = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, preexec_fn=little_room
+    )  # fmt: skip
+    assert (full.returncode, full.stderr.strip()) == (3, "out.jsonl: File too large")
+    assert run("predict", "scans", "-o", "out.jsonl", folder=tmp_path).returncode == 0
+    assert run("predict", "scans", "-o", "whole.jsonl", folder=tmp_path).returncode == 0
+    assert (tmp_path / "out.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
 
 
 def test_ctrl_c_keeps_the_rows_so_far_and_says_where(tmp_path: Path, digits: list[bytes]) -> None:
@@ -225,8 +240,8 @@ def test_ctrl_c_keeps_the_rows_so_far_and_says_where(tmp_path: Path, digits: lis
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert "The rows so far are in out.csv.part" in told
-    assert 100 < len(rows_of(part)) < 6_000
+    assert "out.csv.part has the rows so far; the same command goes on from there" in told
+    assert 0 < len(rows_of(part)) < 6_000
     assert not (tmp_path / "out.csv").exists()
 
 

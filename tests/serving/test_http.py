@@ -194,7 +194,8 @@ def test_the_probes_say_what_is_served_and_what_is_not(api: Api, model: Model) -
         assert ask(api, "GET", path).json() == {"status": "alive"}
     told = ask(api, "GET", "/readyz").json()
     assert told == {
-        "status": "ready", "models": {"convnet": model.identity}, "refused": {"broken": "models/broken is not proved"},
+        "status": "ready", "models": {"convnet": model.identity}, "devices": {"convnet": "cpu"},
+        "refused": {"broken": "models/broken is not proved"},
     }  # fmt: skip
 
 

@@ -7,6 +7,10 @@ import pytest
 from PIL import Image
 
 from serving.reading import Limits, Reading, read
+from serving.reading import ink as ink_module
+from serving.reading.frame import has_frame, inside_frame
+from serving.reading.paper import DARKEST_PAPER, flatten, on_clean_paper, polarity
+from serving.reading.pieces import Pieces, parted, pieces_of
 
 LIMITS = Limits()
 PAPER, PEN = 235, 25
@@ -525,3 +529,180 @@ def test_a_trace_changes_no_bit_of_the_answer(name: str) -> None:
 def test_the_same_bytes_read_twice_give_the_same_bits(name: str) -> None:
     data = encode(EXPECTED[name][0])
     assert answer(read(data, "digit", LIMITS)) == answer(read(data, "digit", LIMITS))
+
+
+# Clean paper takes a short way
+
+
+def canvas(seed: int) -> np.ndarray:
+    """What somebody might draw with a program: strokes, boxes, words and blots of one or two pens, in any size."""
+    generator = np.random.default_rng(seed)
+    height, width = (int(side) for side in generator.integers(24, 420, 2))
+    paper, pen = int(generator.integers(100, 256)), int(generator.integers(0, 70))
+    sheet = np.full((height, width), paper, np.uint8)
+    low, high = np.array([0.15, 0.85])[:, np.newaxis] * (width, height)
+    thickest = max(2, min(height, width) // 8)
+    for _ in range(generator.integers(1, 5)):
+        places = np.rint(generator.uniform(low, high, (4, 2))).astype(np.int32)
+        level, thickness = (
+            int(generator.choice([pen, (paper + pen) // 2], p=[0.8, 0.2])),
+            int(generator.integers(1, thickest)),
+        )
+        cv2.polylines(sheet, [places], bool(generator.integers(2)), level, thickness, cv2.LINE_AA)
+    if seed % 3 == 0:
+        cv2.rectangle(sheet, (width // 8, height // 8), (width - width // 8, height - height // 8), pen, thickest // 3 + 1)
+    if seed % 5 == 0:
+        cv2.putText(sheet, "8 a", (width // 5, height // 2), cv2.FONT_HERSHEY_SIMPLEX, height / 120, pen)
+    return 255 - sheet if seed % 2 else sheet
+
+
+def thin_frame(around: int, thickness: int) -> np.ndarray:
+    sheet = on((128, 128), 5, 60, (34, 34))
+    cv2.rectangle(sheet, (around, around), (128 - around, 128 - around), PEN, thickness)
+    return sheet
+
+
+DRAWINGS = {
+    **{f"canvas {seed}": canvas(seed) for seed in range(60)},
+    **{f"frame at {around}, {pen} thick": thin_frame(around, pen) for around in range(13, 19) for pen in (1, 2)},
+    "two inks": np.minimum(written(5), np.where(np.hypot(*np.mgrid[-100:100, -100:100]) < 70, 190, PAPER)).astype(np.uint8),
+    "no ink": np.full((60, 50), PAPER, np.uint8),
+    "black": np.zeros((60, 50), np.uint8),
+}
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_the_short_way_for_clean_paper_changes_no_bit_of_the_answer(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = encode(DRAWINGS[name])
+    short = read(data, "digit", LIMITS)
+    monkeypatch.setattr(ink_module, "on_clean_paper", lambda _pixels, _margin: None)
+    whole = read(data, "digit", LIMITS)
+    np.testing.assert_array_equal(short.picture, whole.picture)
+    assert (short.is_blank, short.is_clutter) == (whole.is_blank, whole.is_clutter)
+    assert short.how
+    assert whole.how
+    assert (short.how.ink, short.how.removed) == (whole.how.ink, whole.how.removed)
+    assert (short.how.box is None) == short.is_blank
+    if short.how.box:
+        np.testing.assert_allclose(box(short), box(whole), atol=1e-9)
+
+
+@pytest.mark.parametrize("noise", [0, 2])
+@pytest.mark.parametrize("side", [100, 400])
+def test_around_ink_that_is_looked_at_alone_is_as_much_paper_as_strokes_reach(
+    noise: int, side: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def spy(mask: np.ndarray, whole: tuple[int, int], corner: tuple[int, int]) -> Pieces:
+        seen.append((bounds(mask > 0), mask.shape, whole, corner))
+        return pieces_of(mask, whole, corner)
+
+    monkeypatch.setattr(ink_module, "pieces_of", spy)
+    sheet = on((side, side), 5, side // 4, (side // 3, side // 3), pen=side // 50)
+    cv2.circle(sheet, (side // 2 + side // 12, side // 2), side // 50, PEN, -1)  # a second piece
+    look(sheet - np.random.default_rng(0).integers(0, noise + 1, sheet.shape, dtype=np.uint8))
+    (((left, top, right, bottom), (high, wide), whole, corner),) = seen
+    assert whole == (side, side)
+    assert wide < side
+    np.testing.assert_allclose(np.add((left, top), corner), bounds(sheet < 128)[:2], atol=1)
+    assert min(left, top, wide - right, high - bottom) > side // 90
+
+
+def test_most_drawings_take_the_short_way() -> None:
+    assert sum(on_clean_paper(canvas(seed), 4) is not None for seed in range(60)) > 40
+
+
+@pytest.mark.parametrize("margin", [2, 5, 500])
+@pytest.mark.parametrize("seed", range(12))
+def test_what_clean_paper_gives_is_what_any_paper_gives(seed: int, margin: int) -> None:
+    picture = canvas(seed)
+    part = on_clean_paper(picture, margin)
+    if part is not None:
+        ink_is, is_filled = polarity(picture)
+        whole = np.zeros_like(picture)
+        (left, top), (height, width) = part.corner, part.strength.shape
+        whole[top : top + height, left : left + width] = part.strength
+        assert part.polarity == ink_is
+        np.testing.assert_array_equal(whole, flatten(picture, ink_is, is_filled=is_filled))
+
+
+def blot(side: int) -> np.ndarray:
+    sheet = np.full((200, 200), PAPER, np.uint8)
+    sheet[40 : 40 + side, 40 : 40 + side] = PEN
+    return sheet
+
+
+def changed_at(picture: np.ndarray, row: int, column: int, level: int) -> np.ndarray:
+    changed = picture.copy()
+    changed[row, column] = level
+    return changed
+
+
+def striped() -> np.ndarray:
+    """Thin light stripes on black; a black margin around them."""
+    sheet = np.zeros((200, 200), np.uint8)
+    for first in range(8, 188, 12):
+        sheet[first : first + 7, 8:192] = 255
+    return sheet
+
+
+NOT_CLEAN = {
+    "ink at the border": changed_at(written(5), 100, 0, PEN),
+    "a darker pixel in a corner": changed_at(written(5), 0, 199, PAPER - 1),
+    "darker and lighter": changed_at(written(5), 20, 20, PAPER + 1),
+    "a blot wider than a stroke": blot(70),
+    "a sheet on a black table": np.pad(written(5)[20:-20, 20:-20], 20),
+    "light stripes over half of it": striped(),
+    "noise": written(5) + np.random.default_rng(0).integers(0, 2, (200, 200), dtype=np.uint8),
+    "light that falls": (written(5) * np.linspace(1, 0.9, 200)).astype(np.uint8),
+}
+
+
+@pytest.mark.parametrize("name", NOT_CLEAN)
+def test_paper_that_is_not_clean_takes_the_long_way(name: str) -> None:
+    assert on_clean_paper(written(5), 4) is not None
+    assert on_clean_paper(NOT_CLEAN[name], 4) is None
+
+
+def test_a_blot_just_too_small_for_the_closing_is_a_stroke() -> None:
+    assert on_clean_paper(blot(50), 4) is not None
+
+
+@pytest.mark.parametrize("shape", [(40, 60), (149, 150), (152, 151), (200, 320), (512, 384)])
+@pytest.mark.parametrize("is_filled", [False, True])
+def test_paper_is_the_closing_by_a_square(shape: tuple[int, int], is_filled: bool) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    picture = cv2.GaussianBlur(noise, (0, 0), 4)
+    lit = cv2.GaussianBlur(picture, (3, 3), 0) if max(shape) > 100 else picture
+    side = round((0.46 if is_filled else 0.3) * max(shape)) | 1
+    paper = cv2.morphologyEx(lit, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
+    expected = cv2.divide(paper - lit, np.maximum(paper, DARKEST_PAPER), scale=255)
+    np.testing.assert_array_equal(flatten(picture, "dark", is_filled=is_filled), expected)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_ink_is_parted_from_paper_alike_in_a_part_and_in_the_whole(seed: int) -> None:
+    part = on_clean_paper(canvas(seed), 3)
+    if part is None:
+        return
+    height, width = part.strength.shape
+    sheet = np.pad(part.strength, ((7, 90), (40, 3)))
+    whole, alone = parted(sheet, 0), parted(part.strength, sheet.size - part.strength.size)
+    np.testing.assert_array_equal(whole.mask[7 : 7 + height, 40 : 40 + width], alone.mask)
+    np.testing.assert_allclose(alone[1:], whole[1:], rtol=1e-9, atol=1e-6)
+    level, spread = cv2.meanStdDev(sheet, mask=255 - whole.mask)
+    np.testing.assert_allclose(whole[1:3], (level[0, 0], spread[0, 0]), rtol=1e-9, atol=1e-6)
+    assert whole.difference == pytest.approx(cv2.mean(sheet, whole.mask)[0] - level[0, 0])
+
+
+@pytest.mark.parametrize("degrees", [0.0, 3.0, -8.0, 45.0])
+@pytest.mark.parametrize("digit", DIGITS)
+def test_a_frame_is_seen_in_a_part_as_in_the_whole(digit: int, degrees: float) -> None:
+    for sheet, expected in ((framed(digit), True), (written(digit), False)):
+        strength = PAPER - turned(np.pad(sheet, ((90, 60), (110, 5)), constant_values=PAPER), degrees)
+        mask = ((strength > 100) * 255).astype(np.uint8)
+        left, top, right, bottom = bounds(mask > 0)
+        first, above = max(left - 3, 0) & -2, max(top - 3, 0) & -2
+        part = mask[above : bottom + 3, first : right + 3]
+        assert has_frame(part, (first, above)) == (inside_frame(strength, mask) is not None) == expected

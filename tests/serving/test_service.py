@@ -67,6 +67,16 @@ def test_the_readmes_example_is_what_the_service_says(service: Started) -> None:
     assert json.loads(shown[1]) == httpx.post(service.url + "/predict?top=2", files=files).json()
 
 
+def test_the_readmes_lines_of_python_print_the_digit(
+    service: Started, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert shown is not None
+    monkeypatch.chdir(ROOT)
+    exec(shown[1].replace("http://127.0.0.1:3000", service.url), {})  # noqa: S102  what a reader would paste
+    assert capsys.readouterr().out == "7\n"
+
+
 def test_a_request_that_is_too_long_is_refused_before_it_is_read(service: Started) -> None:
     response = httpx.post(service.url + "/predict", content=bytes(1_000_001), headers={"content-type": "image/png"})
     assert (response.status_code, response.json()["error"]["code"]) == (413, "too_many_bytes")

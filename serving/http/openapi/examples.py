@@ -1,4 +1,4 @@
-"""Requests that the documentation shows, and what the service's own model answers to them."""
+"""Requests that the document shows, and what the service's own model answers to them."""
 
 import base64
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from serving.catalogue import Model
 from serving.classifier import classify
 from serving.http.uploads import RAW_SOURCE
 from serving.outcome import Wanted, answer
-from serving.reading import Limits, png
+from serving.reading import Limits, png, read
 
 BOUNDARY = "example"
 LETTER = b"Dear Sir or Madam,\n"
@@ -29,7 +29,12 @@ class Example(NamedTuple):
     @property
     def uri(self) -> str:
         """The body as a URI."""
-        return f"data:{self.content_type.replace(' ', '')};base64,{base64.b64encode(self.body).decode()}"
+        return data_uri(self.content_type.replace(" ", ""), self.body)
+
+
+def data_uri(content_type: str, body: bytes) -> str:
+    """Bytes as a URI that holds them."""
+    return f"data:{content_type};base64,{base64.b64encode(body).decode()}"
 
 
 def picture() -> bytes:
@@ -69,6 +74,8 @@ class Examples:
         self.octets = self.picture._replace(content_type="application/octet-stream")
         self.files = Example("A form with a picture and a file that is none.", multipart, form(several), answers(several))
         self.unreadable = Example("A form without a readable picture.", multipart, form(none), answers(none))
+        self.placed = read(seven, "digit", Limits()).picture
+        """What a network sees of the picture, (28, 28) uint8."""
         self.model = model.card.name
         self.more = answers(one, WANTED)
         """What the picture is answered with where the query asks for WANTED."""

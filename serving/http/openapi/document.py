@@ -1,24 +1,23 @@
-"""GET /docs.json: every route as OpenAPI 3.1, made of the code's own types, errors and limits."""
+"""The whole document, and the operations that are no protocol's."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
-from http import HTTPStatus
-from importlib import metadata
 from typing import Any
 
 import orjson
 
 from serving.catalogue import Model
-from serving.http import errors, guard
-from serving.http.errors import HttpError
-from serving.http.examples import WANTED, Example, Examples
+from serving.http import errors, guard, openinference
 from serving.http.health import ALIVE
 from serving.http.messages import Request, Response, json_response
+from serving.http.openapi import inference
+from serving.http.openapi.examples import WANTED, Example, Examples
+from serving.http.openapi.parts import OURS, UNKNOWN_MODEL, Described, Paths, answer, get, parameter, refusals
+from serving.http.openapi.schemas import FILE, IDENTITY, SCHEMAS, TEXT, closed, list_of, map_of, reference
 from serving.http.page import Asset
-from serving.http.schemas import FILE, IDENTITY, SCHEMAS, TEXT, Schema, closed, list_of, map_of, reference
 from serving.settings import Settings
+from serving.version import VERSION
 
-JSON = "application/json"
 ABOUT = """\
 Pictures of digits in, an object for each of them out.
 
@@ -26,10 +25,10 @@ Refusals are values: a file that cannot be read has an answer with a reason, and
 request that as a whole cannot be answered gets one object, `error`, with a code and a message.
 
 Beside the answers of each operation, every path answers 405 with `Allow` to a method that it does not have, and a path that
-there is not is a 404, both with such an object. HEAD is answered wherever GET is.
+there is not is a 404, both with such an object. HEAD is answered wherever GET is. Below /v2, errors have the form that the
+Open Inference Protocol gives them: `error` is the message.
 """
-COMPONENTS: dict[str, Any] = {
-    "schemas": SCHEMAS,
+COMPONENTS: Described = {
     "headers": {
         "RequestId": {
             "description": "The request's identity: the one it came with, or one of ours.",
@@ -50,16 +49,15 @@ COMPONENTS: dict[str, Any] = {
             "schema": TEXT,
         },
     },
+    "responses": {
+        "MethodNotAllowed": refusals(errors.method_not_allowed("GET"))["405"],
+        "ProtocolMethodNotAllowed": refusals(errors.method_not_allowed("GET"), form=inference.PLAIN)["405"],
+    },
     "securitySchemes": {
         "bearer": {"type": "http", "scheme": "bearer", "description": "A key, where the service is given keys."},
         "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key, told otherwise."},
     },
 }
-
-_UNKNOWN_MODEL = errors.unknown_model("There is no model 'none'. Models: convnet, reader")
-
-Operation = dict[str, Any]
-Paths = dict[str, dict[str, Operation]]
 
 
 class Documentation:
@@ -78,18 +76,19 @@ def document(settings: Settings, model: Model, assets: Mapping[str, Asset]) -> d
     """The whole document. model: the default, by which the examples are answered. assets: the page's files, by path."""
     examples = Examples(model, settings.limits)
     paths = _predict(settings, examples) | _models(model) | _probes(model) | _own() | _page(assets)
+    paths |= inference.operations(settings, model, examples.placed)
     guarded = paths.keys() - guard.OPEN - assets.keys() if settings.api_keys else ()
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "digits",
-            "version": metadata.version("digits"),
+            "version": VERSION,
             "summary": "Pictures of digits in, answers out.",
             "description": ABOUT,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "paths": {path: _finished(operations, guarded=path in guarded) for path, operations in paths.items()},
-        "components": COMPONENTS | {"responses": {"MethodNotAllowed": _refusals(errors.method_not_allowed("GET"))["405"]}},
+        "paths": {path: _finished(path, operations, guarded=path in guarded) for path, operations in paths.items()},
+        "components": COMPONENTS | {"schemas": SCHEMAS | inference.schemas(settings.max_files)},
     }
 
 
@@ -111,11 +110,11 @@ def _predict(settings: Settings, examples: Examples) -> Paths:
         "application/octet-stream": {"schema": FILE, "examples": _requests({"picture": examples.octets})},
     }
     read = {"files": examples.files.answer, "picture": examples.picture.answer, "top_and_seen": examples.more}
-    refused = (
+    refused = refusals(
         errors.no_picture(),
         errors.bad_parameter("top must be a whole number from 0 to 10."),
         errors.malformed("its boundary does not occur"),
-        _UNKNOWN_MODEL,
+        UNKNOWN_MODEL,
         errors.too_slow(settings.body_seconds),
         errors.too_many_bytes(settings.max_body_bytes),
         errors.too_many_files(settings.max_files),
@@ -127,15 +126,15 @@ def _predict(settings: Settings, examples: Examples) -> Paths:
         "operationId": "predict",
         "summary": "Ask about pictures.",
         "parameters": [
-            _parameter("model", TEXT, "The model that is to answer; the default where it is left out.", examples.model),
-            _parameter("top", {"type": "integer", "minimum": 0, "maximum": 10}, "How many classes `top` tells.", WANTED.top),
-            _parameter("seen", {"type": "integer", "enum": [0, 1]}, "Whether `seen` is told.", int(WANTED.seen)),
+            parameter("model", TEXT, "The model that is to answer; the default where it is left out.", examples.model),
+            parameter("top", {"type": "integer", "minimum": 0, "maximum": 10}, "How many classes `top` tells.", WANTED.top),
+            parameter("seen", {"type": "integer", "enum": [0, 1]}, "Whether `seen` is told.", int(WANTED.seen)),
         ],
         "requestBody": {"required": True, "description": description, "content": content},
         "responses": {
-            "200": _answer("At least one picture was read.", reference("Answers"), **read),
-            "422": _answer("No picture could be read.", reference("Answers"), unreadable=examples.unreadable.answer),
-            **_refusals(*refused),
+            "200": answer("At least one picture was read.", reference("Answers"), **read),
+            "422": answer("No picture could be read.", reference("Answers"), unreadable=examples.unreadable.answer),
+            **refused,
         },
     }
     return {"/predict": {"post": operation}}
@@ -143,37 +142,53 @@ def _predict(settings: Settings, examples: Examples) -> Paths:
 
 def _models(model: Model) -> Paths:
     card, name = asdict(model.card), model.card.name
-    cards = closed({"default": TEXT, "models": list_of(reference("Card")), "refused": reference("Refused")})
-    told = {"default": name, "models": [card], "refused": {}}
-    named = {**_parameter("name", TEXT, "A model's name.", name), "in": "path", "required": True}
+    standing = {"state": "serving", "since": "2026-11-25T12:00:00+00:00", "identity": model.identity}
+    states = {name: {**standing, "runtime": model.session.library, "device": model.session.device}}
+    parts = {"default": TEXT, "models": list_of(reference("Card")), "refused": reference("Refused")}
+    cards = closed({**parts, "states": map_of(reference("Standing"))})
+    told = {"default": name, "models": [card], "refused": {}, "states": states}
+    named = [parameter("name", TEXT, "A model's name.", name, "path")]
+    one = get("model", "One model's card.", reference("Card"), card, refused=refusals(UNKNOWN_MODEL), parameters=named)
     return {
-        "/models": {"get": _get("models", "Every model's card, and why others are not served.", cards, told)},
-        "/models/{name}": {
-            "get": _get("model", "One model's card.", reference("Card"), card, _UNKNOWN_MODEL) | {"parameters": [named]}
-        },
+        "/models": {"get": get("models", "Every model's card, and why others are not served.", cards, told)},
+        "/models/{name}": {"get": one},
     }
 
 
 def _probes(model: Model) -> Paths:
     alive, told = closed({"status": {"const": "alive"}}), orjson.loads(ALIVE.body)
-    ready = closed({"status": {"const": "ready"}, "models": map_of(IDENTITY), "refused": reference("Refused")})
-    models = {"status": "ready", "models": {model.card.name: model.identity}, "refused": {}}
+    ready = closed(
+        {
+            "status": {"const": "ready"},
+            "models": map_of(IDENTITY),
+            "devices": map_of(TEXT),
+            "refused": reference("Refused"),
+        }
+    )
+    name = model.card.name
+    models = {"status": "ready", "models": {name: model.identity}, "devices": {name: model.session.device}, "refused": {}}
     return {
-        "/livez": {"get": _get("livez", "Whether the service answers.", alive, told)},
-        "/healthz": {"get": _get("healthz", "The same as /livez.", alive, told)},
-        "/readyz": {"get": _get("readyz", "Which models answer, after each has been run once.", ready, models)},
+        "/livez": {"get": get("livez", "Whether the service answers.", alive, told)},
+        "/healthz": {"get": get("healthz", "The same as /livez.", alive, told)},
+        "/readyz": {"get": get("readyz", "Which models answer, after each has been run once.", ready, models)},
     }
 
 
 def _own() -> Paths:
-    return {"/docs.json": {"get": _get("docs", "This document.", {"type": "object"})}}
+    kinds = {"text/plain": {"schema": TEXT}, "application/openmetrics-text": {"schema": TEXT}}
+    metrics = {
+        "operationId": "metrics",
+        "summary": "What all workers counted, as Prometheus reads it; in OpenMetrics where Accept names it.",
+        "responses": {"200": {"description": "The metrics.", "content": kinds}},
+    }
+    return {"/docs.json": {"get": get("docs", "This document.", {"type": "object"})}, "/metrics": {"get": metrics}}
 
 
 def _page(assets: Mapping[str, Asset]) -> Paths:
     return {path: {"get": _file(path, asset)} for path, asset in assets.items()}
 
 
-def _file(path: str, asset: Asset) -> Operation:
+def _file(path: str, asset: Asset) -> Described:
     etag = {"ETag": {"required": True, "schema": TEXT}}
     media = asset.content_type.split(";", maxsplit=1)[0]
     return {
@@ -186,50 +201,17 @@ def _file(path: str, asset: Asset) -> Operation:
     }
 
 
-def _get(identity: str, summary: str, schema: Schema, example: object = None, *refused: HttpError) -> Operation:
-    answer = _answer(summary, schema, **({} if example is None else {"answer": example}))
-    return {"operationId": identity, "summary": summary, "responses": {"200": answer, **_refusals(*refused)}}
-
-
-def _answer(description: str, schema: Schema, **examples: object) -> Operation:
-    content = {"schema": schema, "examples": {name: {"value": value} for name, value in examples.items()}}
-    return {"description": description, "content": {JSON: content}}
-
-
-def _parameter(name: str, schema: Schema, description: str, example: object) -> dict[str, Any]:
-    return {"name": name, "in": "query", "description": description, "schema": schema, "example": example}
-
-
-def _requests(examples: Mapping[str, Example]) -> dict[str, Any]:
+def _requests(examples: Mapping[str, Example]) -> Described:
     return {name: {"summary": one.summary, "externalValue": one.uri} for name, one in examples.items()}
 
 
-def _refusals(*refused: HttpError) -> dict[str, Any]:
-    """Answers by their status, each with every error there is of it as an example."""
-    statuses = dict.fromkeys(error.status for error in refused)
-    return {str(status): _refusal([error for error in refused if error.status == status]) for status in statuses}
-
-
-def _refusal(alike: Collection[HttpError]) -> dict[str, Any]:
-    (status,) = {error.status for error in alike}
-    codes = {"properties": {"error": {"properties": {"code": {"enum": [error.code for error in alike]}}}}}
-    examples = {error.code: orjson.loads(error.response().body) for error in alike}
-    told = _answer(HTTPStatus(status).phrase, {"allOf": [reference("Error"), codes]}, **examples)
-    names = {name for error in alike for name, _ in error.headers}
-    headers: dict[str, Any] = {}
-    if b"retry-after" in names:
-        headers["Retry-After"] = {"$ref": "#/components/headers/RetryAfter"}
-    for name in names & {b"allow", b"www-authenticate"}:
-        headers[name.decode().title()] = {"required": True, "schema": TEXT}
-    return told | {"headers": headers}
-
-
-def _finished(operations: dict[str, Operation], *, guarded: bool) -> dict[str, Any]:
+def _finished(path: str, operations: dict[str, Described], *, guarded: bool) -> dict[str, Any]:
     """The operations of a path with what all of them have, and a key where one is needed."""
+    form = inference.PLAIN if openinference.owns(path) else OURS
     for operation in operations.values():
         if guarded:
             operation["security"] = [{"bearer": []}, {"key": []}]
-            operation["responses"] |= _refusals(errors.unauthorised())
+            operation["responses"] |= refusals(errors.unauthorised(), form=form)
         for response in operation["responses"].values():
-            response.setdefault("headers", {})["x-request-id"] = {"$ref": "#/components/headers/RequestId"}
+            response["headers"] = {**response.get("headers", {}), "x-request-id": {"$ref": "#/components/headers/RequestId"}}
     return {"parameters": [{"$ref": "#/components/parameters/RequestId"}], **operations}

@@ -6,6 +6,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is
 
 from serving.card import CLASSES, Card
 from serving.decision import Verdict
+from serving.lineup import Standing
 from serving.reading import Reason
 
 Schema = dict[str, Any]
@@ -21,6 +22,8 @@ _PLAIN: dict[Any, Schema] = {
 
 NULL: Schema = {"type": "null"}
 TEXT: Schema = {"type": "string"}
+NUMBER: Schema = {"type": "number"}
+WHOLE: Schema = {"type": "integer"}
 IDENTITY: Schema = {
     "type": "string",
     "pattern": "^.+@[0-9a-f]{12}$",
@@ -39,8 +42,13 @@ def reference(name: str) -> Schema:
 
 def closed(properties: dict[str, Schema], optional: tuple[str, ...] = (), **more: Any) -> Schema:
     """An object with these keys and no other."""
+    return {**open_object(properties, optional), "additionalProperties": False, **more}
+
+
+def open_object(properties: dict[str, Schema], optional: tuple[str, ...] = (), **more: Any) -> Schema:
+    """An object with these keys; what others it has is nobody's concern."""
     required = [name for name in properties if name not in optional]
-    return {"type": "object", "required": required, "properties": properties, "additionalProperties": False, **more}
+    return {"type": "object", "required": required, "properties": properties, **more}
 
 
 def list_of(items: Schema, **more: Any) -> Schema:
@@ -141,6 +149,22 @@ SCHEMAS: dict[str, Schema] = {
     "Error": closed(
         {"error": closed({"code": {"type": "string", "description": "For programs."}, "message": TEXT})},
         description="Why a request as a whole has no other answer.",
+    ),
+    "Standing": closed(
+        {
+            "state": {
+                **schema_of(get_type_hints(Standing)["state"]),
+                "description": (
+                    "serving: its folder's model answers. kept: that is refused or gone, and the one from before answers. "
+                    "refused: none does."
+                ),
+            },
+            "since": {"type": "string", "format": "date-time"},
+            "identity": _nullable(IDENTITY, "Of what answers by this name; null where nothing does."),
+            "runtime": _nullable(TEXT, "The library that runs it, with its version; null where identity is."),
+            "device": _nullable(TEXT, "Where it runs, such as cpu; null where identity is."),
+        },
+        description="How a model's name stands in the worker that answered.",
     ),
     "Refused": {**map_of(TEXT), "description": "Models that could not be loaded, and why, by name."},
 }

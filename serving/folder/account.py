@@ -1,0 +1,21 @@
+"""How many items were found, and what became of each."""
+
+from collections import Counter
+
+STATUSES = ("digit", "unsure", "not_a_digit", "blank", "rejected")
+
+
+class Account:
+    """Every item that is found has exactly one row; who closes it is told if that is not so."""
+
+    def __init__(self, found: int = 0, counts: Counter[str] | None = None) -> None:
+        self.found = found
+        self.counts = Counter(counts or ())
+
+    def __getitem__(self, status: str) -> int:
+        return self.counts[status]
+
+    def __str__(self) -> str:
+        """The accounting line. Raises AssertionError where a row is missing, or one too many."""
+        assert self.found == sum(self.counts[status] for status in STATUSES) == self.counts.total()
+        return f"{self.found:,} found = " + " + ".join(f"{self.counts[status]:,} {status}" for status in STATUSES)

@@ -1,0 +1,31 @@
+"""Which of the files that are found are wanted: --include and --exclude."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Patterns of the shell. One with a slash is of the path below what was named, one without is of the name alone."""
+
+    include: Sequence[str] = ()
+    """Some of them has to match a file, where there are any."""
+    exclude: Sequence[str] = ()
+    """None of them may match a file, nor a folder that it is in."""
+
+    def takes(self, path: str) -> bool:
+        """Whether a file is wanted. path: below what was named, with slashes."""
+        return not self._matches(self.exclude, path) and (not self.include or self._matches(self.include, path))
+
+    def enters(self, path: str) -> bool:
+        """Whether a folder is gone into."""
+        return not self._matches(self.exclude, path)
+
+    @staticmethod
+    def _matches(patterns: Sequence[str], path: str) -> bool:
+        name = path.rpartition("/")[2]
+        return any(fnmatchcase(path if "/" in pattern else name, pattern) for pattern in patterns)
+
+
+ALL = Chosen()

@@ -1,0 +1,228 @@
+"""One connection of a server in this process: what it bears, and what it does not."""
+
+import asyncio
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import uvicorn
+
+from serving.http import protocol
+from serving.http.protocol import MAX_HEAD_BYTES, Connection
+
+LONG = 8 * 2**20
+"""Bytes of an answer that no socket takes at once."""
+PACKET = 256 * 1024
+"""As much as an event loop reads at once."""
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    """Answers with a body's length, or with a long answer, after as long as it is told."""
+    length = 0
+    while True:
+        event = await receive()
+        if event["type"] == "http.disconnect":
+            return
+        length += len(event["body"])
+        if not event["more_body"]:
+            break
+    if scope["path"] == "/slow":
+        await asyncio.sleep(0.3)
+    body = bytes(LONG) if scope["path"] == "/long" else b"%d" % length
+    headers = [(b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+class Counted(Connection):
+    taken = 0
+
+    def data_received(self, data: bytes) -> None:
+        Counted.taken += len(data)
+        super().data_received(data)
+
+
+class Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Server, int]]:
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.5)
+    monkeypatch.setattr(protocol, "READ_SECONDS", 0.5)
+    monkeypatch.setattr(Counted, "taken", 0)
+    config = uvicorn.Config(application, http=Counted, ws="none", lifespan="off", log_config=None, access_log=False)
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    server = Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield server, listener.getsockname()[1]
+    server.should_exit = True
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n"
+CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@contextmanager
+def connected(port: int) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", port), 5) as connection:
+        yield connection
+
+
+def heard(connection: socket.socket) -> bytes:
+    """All that comes until the other side closes. Raises TimeoutError."""
+    parts = []
+    try:
+        while part := connection.recv(65536):
+            parts.append(part)
+    except ConnectionResetError:
+        pass
+    return b"".join(parts)
+
+
+def answer(connection: socket.socket) -> bytes:
+    """One answer with a short body."""
+    told = b""
+    while b"\r\n\r\n" not in told:
+        told += connection.recv(65536)
+    return told
+
+
+def flood(port: int, begin: bytes, repeat: bytes) -> bytes:
+    """Send one thing again and again until it is not taken any more: what came back."""
+    packet = repeat * (65536 // len(repeat))
+    with connected(port) as connection:
+        connection.sendall(begin)
+        try:
+            for _ in range(1000):
+                connection.sendall(packet)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        else:
+            pytest.fail("all of it was taken")
+        return heard(connection)
+
+
+@pytest.mark.parametrize(
+    ("begin", "repeat"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: ", b"a"),
+        (GET, b"A: b\r\n"),
+        (b"GET /", b"a"),
+        (CHUNKED + b"1\r\na\r\n0\r\n", b"A: b\r\n"),
+        (CHUNKED + b"1;", b"a"),
+    ],
+    ids=["one header", "headers", "a target", "a trailer", "a chunk's extension"],
+)
+def test_what_is_no_body_and_never_ends_is_cut_off(server: tuple[Server, int], begin: bytes, repeat: bytes) -> None:
+    told = flood(server[1], begin, repeat)
+    assert MAX_HEAD_BYTES < Counted.taken <= MAX_HEAD_BYTES + 2 * PACKET
+    assert not told or told.startswith((b"HTTP/1.1 431 ", b"HTTP/1.1 400 ")), "a reset may have overtaken it"
+
+
+def test_a_head_that_is_too_long_is_told_so(server: tuple[Server, int]) -> None:
+    with connected(server[1]) as connection:
+        for _ in range(2):  # so that all of it has been read when it is answered
+            connection.sendall(GET + b"A: " + b"a" * (MAX_HEAD_BYTES // 2))
+            time.sleep(0.05)
+        told = heard(connection)
+    assert told.startswith(b"HTTP/1.1 431 ")
+    assert json.loads(told.partition(b"\r\n\r\n")[2])["error"]["code"] == "head_too_long"
+
+
+def test_a_long_head_within_the_bound_is_taken(server: tuple[Server, int]) -> None:
+    with connected(server[1]) as connection:
+        connection.sendall(GET + b"A: " + b"a" * (MAX_HEAD_BYTES - 100) + b"\r\n\r\n")
+        assert answer(connection).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_long_body_is_no_head(server: tuple[Server, int]) -> None:
+    with connected(server[1]) as connection:
+        for body in (b"Content-Length: %d\r\n\r\n" % LONG + bytes(LONG), b"Content-Length: 3\r\n\r\nabc"):
+            connection.sendall(b"POST / HTTP/1.1\r\nHost: a\r\n" + body)
+            assert answer(connection).startswith(b"HTTP/1.1 200 ")
+
+
+def test_many_requests_over_one_connection_are_all_answered(server: tuple[Server, int]) -> None:
+    one = GET + b"A: " + b"a" * 1000 + b"\r\n\r\n"
+    with connected(server[1]) as connection:
+        for _ in range(3 * MAX_HEAD_BYTES // len(one)):
+            connection.sendall(one)
+            assert answer(connection).startswith(b"HTTP/1.1 200 ")
+        connection.sendall(one * 20 + GET + b"Connection: close\r\n\r\n")
+        assert heard(connection).count(b"HTTP/1.1 200 ") == 21
+
+
+def test_a_connection_on_which_nothing_comes_is_closed(server: tuple[Server, int]) -> None:
+    with connected(server[1]) as connection:
+        began = time.monotonic()
+        assert heard(connection) == b""
+        assert 0.4 < time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("before", [b"", GET + b"\r\n"], ids=["the first request", "the second"])
+def test_a_head_that_trickles_is_given_up(server: tuple[Server, int], before: bytes) -> None:
+    with connected(server[1]) as connection:
+        if before:
+            connection.sendall(before)
+            answer(connection)
+        began = time.monotonic()
+        told = b""
+        connection.settimeout(0.05)
+        connection.sendall(GET)
+        while time.monotonic() - began < 5:
+            try:
+                if not (part := connection.recv(65536)):
+                    break
+                told += part
+            except TimeoutError:
+                connection.sendall(b"A: b\r\n")
+    assert told.startswith(b"HTTP/1.1 408 ")
+    assert 0.4 < time.monotonic() - began < 3
+
+
+def test_a_request_that_is_answered_slowly_is_not_given_up(
+    server: tuple[Server, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.1)
+    with connected(server[1]) as connection:
+        connection.sendall(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert answer(connection).startswith(b"HTTP/1.1 200 ")
+
+
+def test_what_is_no_http_is_refused_in_our_own_words(server: tuple[Server, int]) -> None:
+    with connected(server[1]) as connection:
+        connection.sendall(b"\x16\x03\x01\x02\x00\r\n\r\n")
+        told = heard(connection)
+    assert told.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert json.loads(told.partition(b"\r\n\r\n")[2])["error"]["code"] == "not_http"
+
+
+def test_who_does_not_take_an_answer_is_left(server: tuple[Server, int]) -> None:
+    with connected(server[1]) as connection:
+        connection.sendall(b"GET /long HTTP/1.1\r\nHost: a\r\n\r\n")
+        until = time.monotonic() + 5
+        while server[0].server_state.connections and time.monotonic() < until:
+            time.sleep(0.05)
+        assert not server[0].server_state.connections
+
+
+def test_who_takes_an_answer_slowly_gets_all_of_it(server: tuple[Server, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "READ_SECONDS", 5)
+    with connected(server[1]) as connection:
+        connection.sendall(b"GET /long HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        time.sleep(0.5)
+        assert len(heard(connection)) > LONG
