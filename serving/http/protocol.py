@@ -55,8 +55,8 @@ class Connection(HttpToolsProtocol):
         super().data_received(data)
         if self._fruitless > MAX_HEAD_BYTES and not self.transport.is_closing():
             self._refuse(HEAD_TOO_LONG)
-        elif self._in_head and self._timer is None:
-            self._wait_for_head()
+        elif self._timer is None and (self.cycle is None or self.cycle.response_complete):
+            self._wait_for_head()  # also where nothing but an empty line came, which ends uvicorn's own waiting
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -111,6 +111,9 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self, error: HttpError) -> None:
         """Say why, unless another answer is under way, and close."""
+        if self.cycle is not None and not self.cycle.response_complete and not self.cycle.more_body:
+            self.cycle.keep_alive = False  # the request before it is whole, and is answered first and last
+            return
         if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
             self.transport.write(_as_sent(error.response()))
         if self.cycle is not None:

@@ -73,6 +73,7 @@ class Connection(protocol.Connection):
 
     def _make_room(self) -> None:
         """Whichever it meets of those that ask nothing: under attack that is mostly one of the attack's."""
-        idle = next((one for one in self.connections if isinstance(one, Connection) and one.idle), None)
-        if idle is not None:
-            idle.transport.close()
+        for one in self.connections:
+            if isinstance(one, Connection) and one.idle and not one.transport.is_closing():
+                one.transport.close()
+                return

@@ -211,6 +211,24 @@ def test_what_is_no_http_is_refused_in_our_own_words(server: tuple[Server, int])
     assert json.loads(told.partition(b"\r\n\r\n")[2])["error"]["code"] == "not_http"
 
 
+def test_what_follows_a_whole_request_does_not_take_its_answer(server: tuple[Server, int]) -> None:
+    with connected(server[1]) as connection:
+        connection.sendall(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n\x16\x03\x01 no http\r\n\r\n")
+        told = heard(connection)
+    assert told.startswith(b"HTTP/1.1 200 ")
+    assert told.count(b"HTTP/1.1 ") == 1
+
+
+def test_an_empty_line_after_an_answer_keeps_no_connection_for_ever(server: tuple[Server, int]) -> None:
+    with connected(server[1]) as connection:
+        connection.sendall(GET + b"\r\n")
+        answer(connection)
+        connection.sendall(b"\r\n")
+        began = time.monotonic()
+        assert heard(connection) == b""
+        assert time.monotonic() - began < 3
+
+
 def test_who_does_not_take_an_answer_is_left(server: tuple[Server, int]) -> None:
     with connected(server[1]) as connection:
         connection.sendall(b"GET /long HTTP/1.1\r\nHost: a\r\n\r\n")

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -11,21 +12,25 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
 import started
+import uvicorn
 from started import Started
 
 from serving.run_folder import new_run_folder
 from serving.settings import DEFAULT_MODEL
 from serving.supervision.board import ABSENT, Board, Share
+from serving.supervision.connection import Configuration
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc, and only Linux stops arrivals in time")
+
 PATIENCE_S = 30
 """Until something that takes a second or two must have happened, on a machine with other work."""
 
@@ -384,6 +389,27 @@ def test_a_share_is_too_large_where_another_worker_has_two_less(tmp_path: Path) 
     mine.close()
     assert mine.is_too_large(), "nobody stays"
     assert board.least_of_others(1) == ABSENT
+
+
+async def application(_: object, __: object, send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+def test_who_asks_nothing_makes_room_for_who_does(tmp_path: Path) -> None:
+    share = Share(Board(tmp_path, 1), 0)
+    share.open()
+    server = uvicorn.Server(Configuration(application, share, 3, lifespan="off"))
+    with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as stack:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        silent = [stack.enter_context(socket.create_connection(listener.getsockname())) for _ in range(20)]
+        with Client(listener.getsockname()[1]) as client:
+            assert client.ask(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n") == (200, b"ok")
+            closed, _, _ = select.select(silent, [], [], 0)
+        server.should_exit = True
+        thread.join(PATIENCE_S)
+    assert len(closed) == 18, "two of three places"
 
 
 @pytest.fixture
