@@ -55,5 +55,3 @@ class Guard:
             return ((b"access-control-allow-origin", b"*"), _EXPOSED)
         vary = (b"vary", b"origin")
         return ((b"access-control-allow-origin", origin), _EXPOSED, vary) if origin in self._origins else (vary,)
-
-

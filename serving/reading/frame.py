@@ -198,12 +198,12 @@ def _corners(mask: Mask) -> int:
 
 def _bare_sides(mask: Mask) -> int:
     """How many sides have too little ink along them for `_line`, counted as long as there may be a frame."""
-    height, width = mask.shape
-    high, wide = _reach(height), _reach(width)
+    turned = cv2.transpose(mask)  # rows are gone through in a fraction of the time of columns
+    high, wide = _reach(len(mask)), _reach(len(turned))
     bare = 0
     # A digit seldom has much ink along its left and its right.
-    for end, axis in ((mask[:, :wide], 1), (mask[:, -wide:], 1), (mask[:high], 0), (mask[-high:], 0)):
-        bare += cv2.countNonZero(cv2.reduce(end, axis, cv2.REDUCE_MAX)) < COVERED * mask.shape[1 - axis]
+    for end in (turned[:wide], turned[-wide:], mask[:high], mask[-high:]):
+        bare += cv2.countNonZero(cv2.reduce(end, 0, cv2.REDUCE_MAX)) < COVERED * end.shape[1]
         if bare > 4 - SIDES:
             break
     return bare
