@@ -3,14 +3,16 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from typing import NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 import numpy as np
 
-from serving.runtime import WIDTH, Pictures, Rows
+from serving.runtime import Pictures
 
+Answers = TypeVar("Answers", bound=Sequence[Any] | np.ndarray[Any, Any])
+"""What pictures are answered with: as many, in order, and sliced as they are."""
 Told = Callable[[int, float, float], object]
 
 
@@ -18,39 +20,43 @@ def _untold(_pictures: int, _waited: float, _ran: float) -> None:
     """Nobody asked."""
 
 
-class _Part(NamedTuple):
-    """Some pictures of one caller, who waits for their rows."""
+class _Part(NamedTuple, Generic[Answers]):
+    """Some pictures of one caller, who waits for their answers."""
 
     pictures: Pictures
-    future: asyncio.Future[Rows]
+    future: asyncio.Future[Answers]
     since: float
 
 
-class Batcher:
-    """Runs pictures of concurrent callers together, and hands each caller its own rows.
+class Batcher(Generic[Answers]):
+    """Runs pictures of concurrent callers together, and hands each caller its own answers.
 
     Work-conserving: an idle session starts at once with whatever there is, no timer ever holds a picture back, so an
     idle service answers as fast after a burst as before it. Belongs to one event loop.
     """
 
     def __init__(
-        self, run: Callable[[Pictures], Rows], executor: Executor | None, *, max_batch: int, tell: Told = _untold
+        self,
+        run: Callable[[Pictures], Answers],
+        join: Callable[[Sequence[Answers]], Answers],
+        executor: Executor | None,
+        *,
+        max_batch: int,
+        tell: Told = _untold,
     ) -> None:
-        """run: (N, 28, 28) uint8 to (N, 11) float32, called with at most max_batch pictures.
+        """run: (N, 28, 28) uint8 to N answers, called with 1 to max_batch pictures. join: answers one after the other.
 
         executor: where it is called; None for the event loop itself, which suits a model that takes about a millisecond:
         the batch is then what one turn of the loop brought, and no thread is woken. tell: is told the pictures of each
         batch, how long the oldest waited and how long they took, in seconds.
         """
-        self._run, self._executor = run, executor
+        self._run, self._join, self._executor = run, join, executor
         self._max_batch, self._tell = max_batch, tell
-        self._queue: deque[_Part] = deque()
+        self._queue: deque[_Part[Answers]] = deque()
         self._worker: asyncio.Task[None] | None = None
 
-    async def submit(self, pictures: Pictures) -> Rows:
-        """The rows of a caller's pictures, in order. How many may wait is the callers' to limit."""
-        if not len(pictures):
-            return np.empty((0, WIDTH), np.float32)
+    async def submit(self, pictures: Pictures) -> Answers:
+        """The answers to a caller's pictures, at least one, in order. How many may wait is the callers' to limit."""
         loop, since = asyncio.get_running_loop(), time.perf_counter()
         parts = [
             _Part(pictures[start : start + self._max_batch], loop.create_future(), since)
@@ -60,8 +66,9 @@ class Batcher:
         if self._worker is None:
             self._worker = loop.create_task(self._work())
         if len(parts) == 1:
-            return await parts[0].future
-        return np.concatenate(await asyncio.gather(*(part.future for part in parts)))
+            only: Answers = await parts[0].future
+            return only
+        return self._join(await asyncio.gather(*(part.future for part in parts)))
 
     async def _work(self) -> None:
         try:
@@ -69,7 +76,7 @@ class Batcher:
                 pictures = batch[0].pictures if len(batch) == 1 else np.concatenate([part.pictures for part in batch])
                 began = time.perf_counter()
                 try:
-                    rows, ran = await self._rows(pictures)
+                    answers, ran = await self._answers(pictures)
                 except Exception as error:  # noqa: BLE001  whatever it is, it belongs to those who wait for this batch
                     for part in batch:
                         if not part.future.done():
@@ -79,22 +86,22 @@ class Batcher:
                 start = 0
                 for part in batch:
                     if not part.future.done():
-                        part.future.set_result(rows[start : start + len(part.pictures)])
+                        part.future.set_result(cast("Answers", answers[start : start + len(part.pictures)]))
                     start += len(part.pictures)
                 await asyncio.sleep(0)  # whoever waits for the loop comes before the next batch
         finally:
             self._worker = None
 
-    async def _rows(self, pictures: Pictures) -> tuple[Rows, float]:
-        """The rows, and the seconds that they took."""
+    async def _answers(self, pictures: Pictures) -> tuple[Answers, float]:
+        """The answers, and the seconds that they took."""
         began = time.perf_counter()
         if self._executor:
-            rows = await asyncio.get_running_loop().run_in_executor(self._executor, self._run, pictures)
-            return rows, time.perf_counter() - began
-        rows = self._run(pictures)
-        return rows, time.perf_counter() - began
+            answers = await asyncio.get_running_loop().run_in_executor(self._executor, self._run, pictures)
+            return answers, time.perf_counter() - began
+        answers = self._run(pictures)
+        return answers, time.perf_counter() - began
 
-    def _next_batch(self) -> list[_Part]:
+    def _next_batch(self) -> list[_Part[Answers]]:
         """As much of the queue as fits one batch, without what nobody waits for any more."""
         batch, size = [], 0
         while self._queue and size + len(self._queue[0].pictures) <= self._max_batch:

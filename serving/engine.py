@@ -70,8 +70,9 @@ class Engine:
             began = time.perf_counter()
             read_files = await self._read(files, extents, served.model.card.reading)
             self._meter.read(len(files), time.perf_counter() - began)
-            rows = await served.batcher.submit(pictures_of(read_files))
-        outcomes = outcomes_of(read_files, rows, served.model.card)
+            pictures = pictures_of(read_files)
+            guesses = await served.guesses.submit(pictures) if len(pictures) else []
+        outcomes = outcomes_of(read_files, guesses, served.model.card)
         self._meter.answered(served.model.card.name, outcomes)
         return outcomes
 
@@ -81,7 +82,7 @@ class Engine:
         Raises Overloaded; then nothing has been run.
         """
         with self._admitted([0] * len(pictures)):
-            return await (served.scoring if scores else served.batcher).submit(pictures)
+            return await (served.scores if scores else served.rows).submit(pictures)
 
     @contextmanager
     def _admitted(self, extents: Sequence[int]) -> Iterator[None]:

@@ -6,12 +6,14 @@ import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Literal, NamedTuple
+from itertools import chain
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from serving.batcher import Batcher
 from serving.catalogue import Catalogue, Model, ModelRefused
+from serving.classifier import Guess, guess
 from serving.meter import Meter
 from serving.runtime import Pictures, Rows, Session
 from serving.settings import Settings
@@ -34,8 +36,10 @@ class Served(NamedTuple):
 
     model: Model
     identity: str
-    batcher: Batcher
-    scoring: Batcher
+    guesses: Batcher[list[Guess]]
+    rows: Batcher[Rows]
+    """For who wants the numbers themselves."""
+    scores: Batcher[Rows]
     """Its rows go on with the scores, which nobody pays for who does not ask for them."""
 
 
@@ -99,9 +103,14 @@ class Lineup:
             raise ModelRefused(f"{name} cannot be run") from error
         executor = None if seconds <= QUICK_BATCH else ThreadPoolExecutor(1, thread_name_prefix=f"run-{name}")
         tell = functools.partial(self._meter.batch, name)
-        batcher = functools.partial(Batcher, executor=executor, max_batch=most, tell=tell)
-        scoring = functools.partial(_scored_rows, model.session)
-        return Served(model, model.identity, batcher(model.session.rows), batcher(scoring))
+        here: Any = {"executor": executor, "max_batch": most, "tell": tell}
+        return Served(
+            model,
+            model.identity,
+            Batcher(functools.partial(guess, model.session), lambda lists: list(chain(*lists)), **here),
+            Batcher(model.session.rows, np.concatenate, **here),
+            Batcher(functools.partial(_scored_rows, model.session), np.concatenate, **here),
+        )
 
     def put(self, served: Served) -> None:
         """Let a model answer by its name from now on, in the place of the one that did."""

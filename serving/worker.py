@@ -1,6 +1,7 @@
 """One worker: BentoML's application, and ours in front of it. Imported by the supervisor, run in its forks."""
 
 import faulthandler
+import gc
 import logging
 import resource
 import socket
@@ -23,9 +24,14 @@ MAX_CONNECTIONS, OTHER_FILES = 8192, 128
 preload()
 
 
+YOUNG = 10_000
+"""Objects that may be made before those made last are looked over for cycles: requests leave none."""
+
+
 def work(listener: socket.socket, lifeline: socket.socket) -> None:
     """Serve until told to end."""
     _set_up_logging()
+    gc.set_threshold(YOUNG)
     try:
         app = Digits.to_asgi()  # type: ignore[attr-defined]
     except (ModelRefused, TracingUnusable) as error:

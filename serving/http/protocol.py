@@ -113,6 +113,7 @@ class Connection(HttpToolsProtocol):
         """Say why, unless another answer is under way, and close."""
         if self.cycle is not None and not self.cycle.response_complete and not self.cycle.more_body:
             self.cycle.keep_alive = False  # the request before it is whole, and is answered first and last
+            self.transport.pause_reading()  # until then
             return
         if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
             self.transport.write(_as_sent(error.response()))

@@ -127,7 +127,7 @@ def test_a_batchs_time_in_the_model_has_no_turns_of_others_in_it() -> None:
         return np.zeros((len(pictures), 11), np.float32)
 
     async def scenario() -> None:
-        batcher = Batcher(run, None, max_batch=2, tell=lambda *batch: told.append(batch))
+        batcher = Batcher(run, np.concatenate, None, max_batch=2, tell=lambda *batch: told.append(batch))
         await asyncio.gather(*(batcher.submit(PICTURE[None]) for _ in range(3)))
 
     asyncio.run(scenario())

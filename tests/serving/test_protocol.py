@@ -244,3 +244,22 @@ def test_who_takes_an_answer_slowly_gets_all_of_it(server: tuple[Server, int], m
         connection.sendall(b"GET /long HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         time.sleep(0.5)
         assert len(heard(connection)) > LONG
+
+
+@pytest.mark.parametrize("behind", [b"A" * 65536, b"\x00\x01\r\n\r\n" * 10_000], ids=["a head without end", "no HTTP"])
+def test_a_request_is_answered_whatever_comes_behind_a_request_that_is_whole(
+    server: tuple[Server, int], behind: bytes
+) -> None:
+    with connected(server[1]) as connection:
+        connection.sendall(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n" + GET)
+        connection.settimeout(1)
+        try:
+            for _ in range(500):
+                connection.sendall(behind)
+        except (TimeoutError, BrokenPipeError, ConnectionResetError):
+            pass
+        else:
+            pytest.fail("all of it was taken")
+        told = heard(connection)
+    assert Counted.taken <= MAX_HEAD_BYTES + 3 * PACKET
+    assert not told or told.startswith(b"HTTP/1.1 200 "), "a reset may have overtaken it"
