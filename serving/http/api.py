@@ -18,7 +18,7 @@ from serving.http.errors import HttpError
 from serving.http.guard import Guard
 from serving.http.health import Health
 from serving.http.intake import Intake
-from serving.http.messages import Asgi, Disconnected, Headers, Receive, Request, Response, Scope, Send
+from serving.http.messages import AT_ONCE, Asgi, Disconnected, Headers, Receive, Request, Response, Scope, Send
 from serving.http.metrics import Metrics
 from serving.http.models import Models
 from serving.http.openapi import Documentation
@@ -136,6 +136,9 @@ def _told(error: HttpError, request: Request) -> Response:
 
 async def _send(send: Send, response: Response, request: Request, more: Headers) -> None:
     status, body, headers = response
-    own = ((b"content-length", b"%d" % len(body)), (b"x-request-id", request.id.encode()))
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, *own, *more]})
+    headers = (*headers, (b"content-length", b"%d" % len(body)), (b"x-request-id", request.id.encode()), *more)
+    at_once = request.scope.get("extensions", {}).get(AT_ONCE)
+    if at_once and at_once(status, headers, body):
+        return
+    await send({"type": "http.response.start", "status": status, "headers": list(headers)})
     await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else body})

@@ -16,6 +16,9 @@ Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 Headers = tuple[tuple[bytes, bytes], ...]
 """Names in lower case, as they go over the wire."""
 
+AT_ONCE = "digits.at_once"
+"""An extension of ASGI that our connections have: (status, headers, body) sent in one piece, or False."""
+
 JSON: Headers = ((b"content-type", b"application/json"),)
 
 

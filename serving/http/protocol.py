@@ -7,13 +7,14 @@ packet: one client that sends 186 MB of a header keeps a worker busy for 140 sec
 """
 
 import asyncio
+import functools
 from http import HTTPStatus
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from serving.http import errors
 from serving.http.errors import CLOSE, HttpError
-from serving.http.messages import Response
+from serving.http.messages import AT_ONCE, Headers, Response
 
 MAX_HEAD_BYTES = 64 * 1024
 """Of a request's head, and of whatever else is neither head nor body: the ends of chunks, their extensions, a trailer.
@@ -67,17 +68,15 @@ class Connection(HttpToolsProtocol):
         """Its head is whole."""
         self._fruitless, self._in_head = 0, False
         self._cancel()
+        before = self.cycle
         super().on_headers_complete()
+        if self.cycle is not before:
+            self.scope["extensions"] = {AT_ONCE: functools.partial(_answer_at_once, self.cycle)}  # type: ignore[dict-item]
 
     def on_body(self, body: bytes) -> None:
         """Some of its body came."""
         self._fruitless = 0
         super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        """It is whole."""
-        self._fruitless = 0
-        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  uvicorn's words
         """What came is no HTTP."""
@@ -120,6 +119,31 @@ class Connection(HttpToolsProtocol):
         if self.cycle is not None:
             self.cycle.disconnected = True  # it is told, should it still work on its answer
         self.transport.close()
+
+
+def _answer_at_once(cycle: RequestResponseCycle, status: int, headers: Headers, body: bytes) -> bool:
+    """Send a whole answer in one piece. False where it has to go the ordinary way, as the client does not read.
+
+    uvicorn sends head and body apart: two calls of the system, and two packets for the client to wake for.
+    """
+    if cycle.flow.write_paused or cycle.disconnected or cycle.response_started:
+        return False
+    content = [STATUS_LINE[status]]
+    for name, value in (*cycle.default_headers, *headers):
+        content += (name, b": ", value, b"\r\n")
+    if CLOSE[0] in headers:
+        cycle.keep_alive = False
+    elif not cycle.keep_alive:
+        content.append(b"connection: close\r\n")
+    content += (b"\r\n", b"" if cycle.scope["method"] == "HEAD" else body)
+    cycle.response_started = cycle.response_complete = True
+    cycle.waiting_for_100_continue = False
+    cycle.transport.write(b"".join(content))
+    cycle.message_event.set()
+    if not cycle.keep_alive:
+        cycle.transport.close()
+    cycle.on_response()
+    return True
 
 
 def _as_sent(response: Response) -> bytes:
