@@ -38,7 +38,8 @@ class Connection(protocol.Connection):
     def close_soon(self) -> None:
         """Close after the answer that is being given."""
         self._leave()
-        self.cycle.keep_alive = False
+        if self.cycle is not None:
+            self.cycle.keep_alive = False
 
     def shutdown(self) -> None:
         """Close now where no request is there or on its way, else after its answer."""
@@ -47,7 +48,7 @@ class Connection(protocol.Connection):
         elif not self._in_head:
             self.transport.close()
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client is there."""
         if len(self.connections) >= self.config.most_connections:
             self._make_room()

@@ -58,7 +58,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Server, int]]:
     monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.5)
     monkeypatch.setattr(protocol, "READ_SECONDS", 0.5)
     monkeypatch.setattr(Counted, "taken", 0)
-    config = uvicorn.Config(application, http=Counted, ws="none", lifespan="off", log_config=None, access_log=False)
+    config = uvicorn.Config(
+        application, http=Counted, ws="none", lifespan="off", log_config=None, access_log=False, timeout_keep_alive=1
+    )
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     server = Server(config)
