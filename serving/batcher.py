@@ -10,6 +10,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 import numpy as np
 
 from serving.runtime import Pictures
+from serving.turns import Backlog, Share
 
 Answers = TypeVar("Answers", bound=Sequence[Any] | np.ndarray[Any, Any])
 """What pictures are answered with: as many, in order, and sliced as they are."""
@@ -54,6 +55,8 @@ class Batcher(Generic[Answers]):
         self._max_batch, self._tell = max_batch, tell
         self._queue: deque[_Part[Answers]] = deque()
         self._worker: asyncio.Task[None] | None = None
+        self.backlog = Backlog(few=max_batch)
+        """The pictures that wait, those of the batch that runs among them."""
 
     async def submit(self, pictures: Pictures) -> Answers:
         """The answers to a caller's pictures, at least one, in order. How many may wait is the callers' to limit."""
@@ -63,6 +66,7 @@ class Batcher(Generic[Answers]):
             for start in range(0, len(pictures), self._max_batch)
         ]
         self._queue.extend(parts)
+        self.backlog.come(len(pictures), since)
         if self._worker is None:
             self._worker = loop.create_task(self._work())
         if len(parts) == 1:
@@ -71,6 +75,7 @@ class Batcher(Generic[Answers]):
         return self._join(await asyncio.gather(*(part.future for part in parts)))
 
     async def _work(self) -> None:
+        share = Share()
         try:
             while batch := self._next_batch():
                 pictures = batch[0].pictures if len(batch) == 1 else np.concatenate([part.pictures for part in batch])
@@ -78,17 +83,20 @@ class Batcher(Generic[Answers]):
                 try:
                     answers, ran = await self._answers(pictures)
                 except Exception as error:  # noqa: BLE001  whatever it is, it belongs to those who wait for this batch
+                    self.backlog.drop(len(pictures))
                     for part in batch:
                         if not part.future.done():
                             part.future.set_exception(error)
                     continue
+                self.backlog.done(len(pictures), began + ran)
                 self._tell(len(pictures), began - batch[0].since, ran)
                 start = 0
                 for part in batch:
                     if not part.future.done():
                         part.future.set_result(cast("Answers", answers[start : start + len(part.pictures)]))
                     start += len(part.pictures)
-                await asyncio.sleep(0)  # whoever waits for the loop comes before the next batch
+                if self._queue:
+                    await share.give()
         finally:
             self._worker = None
 
@@ -106,7 +114,9 @@ class Batcher(Generic[Answers]):
         batch, size = [], 0
         while self._queue and size + len(self._queue[0].pictures) <= self._max_batch:
             part = self._queue.popleft()
-            if not part.future.done():
-                batch.append(part)
-                size += len(part.pictures)
+            if part.future.done():
+                self.backlog.drop(len(part.pictures))
+                continue
+            batch.append(part)
+            size += len(part.pictures)
         return batch

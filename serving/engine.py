@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from serving.catalogue import Catalogue
 from serving.classifier import Read, outcomes_of, pictures_of, read_all
@@ -16,11 +17,10 @@ from serving.reading import ReadingKind
 from serving.reading.extent import extent
 from serving.runtime import Pictures, Rows
 from serving.settings import Settings
+from serving.turns import Backlog, Turns
 
 QUICK_PIXELS, QUICK_BYTES = 256 * 256, 256 * 1024
 """Files of at most so much are read in the event loop: a few hundred microseconds, less than a thread's turn."""
-SLICE = 0.002
-"""Seconds that one request reads in the event loop before others have their turn."""
 TURN = 8
 """Files of one request that a thread reads before other requests have their turn."""
 DECODERS = 2
@@ -29,12 +29,27 @@ LARGE_PIXELS = 8 * 10**6
 """Pictures of more are decoded one at a time in one worker: of 25 megapixels with transparency each takes 200 MB."""
 
 
+FILE_PIXELS = 16384
+"""Pixels whose reading takes about as long as what a file costs beside them."""
+FEW = 64 * FILE_PIXELS
+"""What may always wait to be read: some milliseconds."""
+
+
 class Overloaded(Exception):
-    """More waits than may wait."""
+    """More waits than may wait, or for longer."""
 
 
 class TooManyPixels(Exception):
     """A request has more pixels in its pictures than one request may have."""
+
+
+class _Place(NamedTuple):
+    """Where files are read."""
+
+    executor: Executor | None
+    """None for the event loop."""
+    backlog: Backlog
+    """In pixels, a file with FILE_PIXELS beside its own."""
 
 
 class Engine:
@@ -43,8 +58,10 @@ class Engine:
     def __init__(self, catalogue: Catalogue, settings: Settings, meter: Meter) -> None:
         """Every model is run once, as its first call is slow. Raises ModelRefused where the default is not there."""
         self._settings, self._meter = settings, meter
-        self._decoders = ThreadPoolExecutor(DECODERS, thread_name_prefix="decode")
-        self._large_decoder = ThreadPoolExecutor(1, thread_name_prefix="decode-large")
+        self._here = _Place(None, Backlog(FEW))
+        self._threads = _Place(ThreadPoolExecutor(DECODERS, thread_name_prefix="decode"), Backlog(FEW))
+        self._large = _Place(ThreadPoolExecutor(1, thread_name_prefix="decode-large"), Backlog(FEW))
+        self._turns = Turns()
         self._files = self._pixels = 0
         self.lineup = Lineup(catalogue, settings, meter)
 
@@ -66,9 +83,10 @@ class Engine:
         """One outcome per file, in order. Raises Overloaded, TooManyPixels; then no picture has been decoded."""
         limit = self._settings.limits.max_pixels
         extents = [pixels if (pixels := extent(data)) <= limit else 0 for data in files]  # beyond it, nothing is decoded
-        with self._admitted(extents):
+        place = self._place(files, extents)
+        with self._admitted(extents, place.backlog.wait_s + served.guesses.backlog.wait_s):
             began = time.perf_counter()
-            read_files = await self._read(files, extents, served.model.card.reading)
+            read_files = await self._read(files, extents, served.model.card.reading, place)
             self._meter.read(len(files), time.perf_counter() - began)
             pictures = pictures_of(read_files)
             guesses = await served.guesses.submit(pictures) if len(pictures) else []
@@ -81,18 +99,21 @@ class Engine:
 
         Raises Overloaded; then nothing has been run.
         """
-        with self._admitted([0] * len(pictures)):
-            return await (served.scores if scores else served.rows).submit(pictures)
+        batcher = served.scores if scores else served.rows
+        with self._admitted([0] * len(pictures), batcher.backlog.wait_s):
+            return await batcher.submit(pictures)
 
     @contextmanager
-    def _admitted(self, extents: Sequence[int]) -> Iterator[None]:
-        """Take files on, from before they are read until they are answered."""
+    def _admitted(self, extents: Sequence[int], wait_s: float) -> Iterator[None]:
+        """Take files on, from before they are read until they are answered. wait_s: what they would wait for others."""
         files, pixels = len(extents), sum(extents)
         if pixels > self._settings.max_request_pixels and files > 1:
             raise TooManyPixels
         too_many = self._files + files > self._settings.max_waiting
         # One picture is taken on however large, as its own limit allows it, or it could never be.
         if too_many or (self._pixels and self._pixels + pixels > self._settings.max_waiting_pixels):
+            raise Overloaded
+        if wait_s > self._settings.max_wait_seconds:
             raise Overloaded
         self._files, self._pixels = self._files + files, self._pixels + pixels
         self._meter.waiting(self._files, self._pixels)
@@ -102,17 +123,44 @@ class Engine:
             self._files, self._pixels = self._files - files, self._pixels - pixels
             self._meter.waiting(self._files, self._pixels)
 
-    async def _read(self, files: Sequence[bytes], extents: Sequence[int], kind: ReadingKind) -> list[Read]:
-        if max(extents) > QUICK_PIXELS or max(map(len, files)) > QUICK_BYTES:
-            executor = self._decoders if max(extents) <= LARGE_PIXELS else self._large_decoder
-            return await self._read_in(executor, files, kind)
+    def _place(self, files: Sequence[bytes], extents: Sequence[int]) -> _Place:
+        largest = max(extents)
+        if largest <= QUICK_PIXELS and max(map(len, files)) <= QUICK_BYTES:
+            return self._here
+        return self._threads if largest <= LARGE_PIXELS else self._large
+
+    async def _read(self, files: Sequence[bytes], extents: Sequence[int], kind: ReadingKind, place: _Place) -> list[Read]:
         read_files: list[Read] = []
-        until = time.perf_counter() + SLICE
+        if place is self._here:
+            for data in files:
+                if not self._turns.has_room():
+                    break
+                read_files += read_all((data,), kind, self._settings.limits)
+            else:
+                return read_files
+        return read_files + await self._wait_and_read(files[len(read_files) :], extents[len(read_files) :], kind, place)
+
+    async def _wait_and_read(
+        self, files: Sequence[bytes], extents: Sequence[int], kind: ReadingKind, place: _Place
+    ) -> list[Read]:
+        executor, backlog = place
+        left = sum(extents) + len(files) * FILE_PIXELS
+        backlog.come(left, time.perf_counter())
+        try:
+            read_files = await (self._read_in(executor, files, kind) if executor else self._read_here(files, kind))
+        except BaseException:  # cancelled, as a rule
+            backlog.drop(left)
+            raise
+        backlog.done(left, time.perf_counter())
+        return read_files
+
+    async def _read_here(self, files: Sequence[bytes], kind: ReadingKind) -> list[Read]:
+        turns, limits, read_files = self._turns, self._settings.limits, []
         for data in files:
-            read_files += read_all((data,), kind, self._settings.limits)
-            if time.perf_counter() > until:
-                await asyncio.sleep(0)
-                until = time.perf_counter() + SLICE
+            if turns.has_room():
+                read_files += read_all((data,), kind, limits)
+            else:
+                read_files += await turns.run(functools.partial(read_all, (data,), kind, limits))
         return read_files
 
     async def _read_in(self, executor: Executor, files: Sequence[bytes], kind: ReadingKind) -> list[Read]:

@@ -55,6 +55,8 @@ class Settings:
     """DIGITS_MAX_WAITING: files that one worker takes on, read or not, before it answers 503."""
     max_waiting_pixels: int = 400 * 10**6
     """DIGITS_MAX_WAITING_PIXELS: of the pictures that one worker takes on; some seconds of decoding."""
+    max_wait_seconds: int = 2
+    """DIGITS_MAX_WAIT_SECONDS: that what a worker has taken on may take by its estimate, before it answers 503."""
     max_request_pixels: int = 400 * 10**6
     """DIGITS_MAX_REQUEST_PIXELS: of all pictures of one request."""
     max_held_bytes: int = 128 * 2**20
@@ -127,6 +129,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         max_files=positive("MAX_FILES", plain.max_files),
         max_waiting=positive("MAX_WAITING", plain.max_waiting),
         max_waiting_pixels=positive("MAX_WAITING_PIXELS", plain.max_waiting_pixels),
+        max_wait_seconds=positive("MAX_WAIT_SECONDS", plain.max_wait_seconds),
         max_request_pixels=positive("MAX_REQUEST_PIXELS", plain.max_request_pixels),
         max_held_bytes=positive("MAX_HELD_BYTES", plain.max_held_bytes),
         body_seconds=positive("BODY_SECONDS", plain.body_seconds),

@@ -1,5 +1,6 @@
 import asyncio
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -95,5 +96,50 @@ def test_a_failing_batch_fails_its_own_callers_and_no_later_ones() -> None:
         with pytest.raises(ArithmeticError):
             await batcher.submit(picture(99))
         assert (await batcher.submit(picture(5)) == 5).all()
+
+    drive(scenario)
+
+
+def test_batches_run_for_as_long_as_the_loop_was_away() -> None:
+    sizes: list[int] = []
+    seen: list[int] = []
+
+    def run(pictures: Pictures) -> Rows:
+        sizes.append(len(pictures))
+        return np.zeros((len(pictures), 11), np.float32)
+
+    async def main() -> None:
+        loop, batcher = asyncio.get_running_loop(), Batcher(run, np.concatenate, None, max_batch=1)
+
+        def refuse_many() -> None:
+            seen.append(len(sizes))
+            time.sleep(0.03)  # a turn of the loop that has other things to do
+            if len(sizes) < 100:
+                loop.call_soon(refuse_many)
+
+        loop.call_soon(refuse_many)
+        await batcher.submit(picture(1, 100))
+
+    asyncio.run(main())
+    assert len(seen) < 10, "one batch in each of their turns would take 100 of them"
+
+
+def test_what_waits_is_told_and_forgotten_when_it_ran_failed_or_went_away() -> None:
+    async def scenario(batcher: Batcher[Rows], recorder: Recorder) -> None:
+        await batcher.submit(picture(1))
+        recorder.go.clear()
+        tasks = [asyncio.create_task(batcher.submit(picture(value, 8))) for value in (1, 99, 2, 3)]
+        await asyncio.sleep(0.01)
+        assert batcher.backlog.wait_s > 0
+        tasks[2].cancel()
+        recorder.go.set()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert recorder.sizes == [1, 8, 8, 8]
+        recorder.go.clear()
+        last = asyncio.create_task(batcher.submit(picture(1, 8)))
+        await asyncio.sleep(0.01)
+        assert batcher.backlog.wait_s == 0, "one batch is nothing to wait for, and nothing else is left"
+        recorder.go.set()
+        await last
 
     drive(scenario)

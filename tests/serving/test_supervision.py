@@ -1,5 +1,6 @@
 """The processes of a really started service: killed, ended, started with mistakes."""
 
+import errno
 import json
 import os
 import re
@@ -27,6 +28,7 @@ from serving.run_folder import new_run_folder
 from serving.settings import DEFAULT_MODEL
 from serving.supervision.board import ABSENT, Board, Share
 from serving.supervision.connection import Configuration
+from serving.supervision.server import Server
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc, and only Linux stops arrivals in time")
@@ -410,6 +412,59 @@ def test_who_asks_nothing_makes_room_for_who_does(tmp_path: Path) -> None:
         server.should_exit = True
         thread.join(PATIENCE_S)
     assert len(closed) == 18, "two of three places"
+
+
+@contextmanager
+def accepting(folder: Path, loop: str, clients: int) -> Iterator[tuple[Server, list[socket.socket]]]:
+    """A server in this process, and clients that have asked it for something before it was there."""
+    share = Share(Board(folder, 1), 0)
+    ours, lifeline = socket.socketpair()
+    with ours, lifeline, socket.create_server(("127.0.0.1", 0), backlog=clients) as listener, ExitStack() as stack:
+        asking = [stack.enter_context(socket.create_connection(listener.getsockname())) for _ in range(clients)]
+        for client in asking:
+            client.settimeout(PATIENCE_S)
+            client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        server = Server(Configuration(application, share, 1000, lifespan="off", loop=loop), lifeline, {})
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield server, asking
+        finally:
+            server.should_exit = True
+            thread.join(PATIENCE_S)
+            assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_many_who_come_at_once_are_let_in_within_a_few_turns(loop: str, tmp_path: Path) -> None:
+    with accepting(tmp_path, loop, 300) as (_, asking):
+        assert all(client.recv(1000).endswith(b"ok") for client in asking)
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_who_has_come_when_the_end_comes_is_let_in_and_answered(loop: str, tmp_path: Path) -> None:
+    with accepting(tmp_path, loop, 300) as (server, asking):
+        wait_for(lambda: server.started)
+        server.should_exit = True
+        answers = [client.recv(1000) for client in asking]
+        assert all(answer.endswith(b"ok") for answer in answers)
+        assert [client.recv(1) for client in asking] == [b""] * 300
+
+
+def test_too_many_open_files_are_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused: list[float] = []
+
+    class Scarce(socket.socket):
+        def accept(self) -> tuple[socket.socket, Any]:
+            if len(refused) < 3:
+                refused.append(time.monotonic())
+                raise OSError(errno.EMFILE, "Too many open files")
+            return super().accept()
+
+    monkeypatch.setattr(socket, "socket", Scarce)
+    with accepting(tmp_path, "asyncio", 1) as (_, (client,)):
+        assert client.recv(1000).endswith(b"ok")
+    assert refused[2] - refused[0] > 0.15, "it does not spin meanwhile"
 
 
 @pytest.fixture
