@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from serving.ledger import Ledger, Reading, Table, read
-from serving.outcome import Blank, Outcome, Prediction
+from serving.outcome import STATUSES, Blank, Outcome, Prediction
 
 MAX_MODELS = 64
 MAX_REQUESTS = 160
 """Names of models, and pairs of a route and a status, that are told apart; further ones are counted as "other"."""
 MAX_CODES = 64
 """Error codes, and reasons; both are closed lists."""
-
-STATUSES = ("digit", "unsure", "not_a_digit", "blank", "rejected")
 
 
 class Histogram(NamedTuple):

@@ -8,6 +8,8 @@ from serving.card import Card
 from serving.decision import Verdict
 from serving.reading import Ink, Reason, png
 
+STATUSES = ("digit", "unsure", "not_a_digit", "blank", "rejected")
+"""The words that an answer starts with, in the order in which they are told."""
 DECIMALS = 7
 """Probabilities are told to 1e-7, float32's own precision near 1."""
 
@@ -23,6 +25,10 @@ class Prediction(NamedTuple):
     """Ten, told to 1e-7; their sum is 1 but for that."""
     picture: Ink
     """What the network saw."""
+
+    def ranked(self, count: int) -> list[tuple[int, float]]:
+        """So many of the most probable classes with their probabilities; of equals the lower one first."""
+        return sorted(enumerate(self.probabilities), key=lambda one: -one[1])[:count]
 
 
 class Blank(NamedTuple):
@@ -76,8 +82,9 @@ def answer(
         "model": model,
     }
     if wanted.top and guess:
-        ranked = sorted(enumerate(guess.probabilities), key=lambda one: -one[1])  # stable: of equals the lower digit first
-        told["top"] = [{"digit": digit, "name": card.classes[digit], "probability": p} for digit, p in ranked[: wanted.top]]
+        told["top"] = [
+            {"digit": digit, "name": card.classes[digit], "probability": p} for digit, p in guess.ranked(wanted.top)
+        ]
     if wanted.seen and not isinstance(outcome, Rejection):
         told["seen"] = "data:image/png;base64," + base64.b64encode(png(outcome.picture)).decode()
     return told

@@ -16,6 +16,7 @@ PREFIX = "DIGITS_"
 Runtime = Literal["onnx", "torchscript"]
 Device = Literal["auto", "cpu", "cuda"]
 Logged = Literal["off", "errors", "all"]
+"""Which requests get a line: none; those answered with a status of 400 or more, or slowly; every one."""
 
 
 class SettingInvalid(Exception):

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -37,7 +36,9 @@ from serving.folder.sinks import part_of, publish
 from serving.folder.sources import Sources, SourceUnusable
 from serving.folder.urls import UrlUnusable
 from serving.folder.watching import rate, watching
+from serving.outcome import STATUSES
 from serving.settings import find_models
+from serving.version import VERSION
 
 STDOUT = Path("-")
 ENDINGS: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl"}
@@ -176,7 +177,7 @@ def _run(
 ) -> run.Progress:
     engine = pool.Pool(recipe, processes)
     head = Rows(recipe.shape, model.identity, model.card).head
-    header = {"model": model.identity, "shape": repr(recipe.shape), "by": model.session.library, "digits": version("digits")}
+    header = {"model": model.identity, "shape": repr(recipe.shape), "by": model.session.library, "digits": VERSION}
     try:
         with watching(console, model.card.name, quiet=quiet) as (watch, expect), _asked_to_stop() as should_stop:
             if sources.can_repeat:
@@ -217,12 +218,12 @@ def _summary(progress: run.Progress, model: Model, file: Path | None) -> dict[st
     seconds = time.monotonic() - progress.began
     return {
         "found": progress.account.found,
-        **{status: progress.account[status] for status in ("digit", "unsure", "not_a_digit", "blank", "rejected")},
+        **{status: progress.account[status] for status in STATUSES},
         "model": model.identity,
         "output": None if file is None else str(file),
         "seconds": round(seconds, 3),
         "per_second": round(rate(progress), 1),
         "resumed": progress.resumed,
         "changed": progress.noticed,
-        "versions": {"digits": version("digits"), "python": ".".join(map(str, sys.version_info[:3]))},
+        "versions": {"digits": VERSION, "python": ".".join(map(str, sys.version_info[:3]))},
     }

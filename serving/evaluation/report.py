@@ -11,7 +11,7 @@ from serving.catalogue import Model
 from serving.evaluation import figures
 from serving.evaluation.answers import Answered
 from serving.evaluation.figures import Accuracy, accuracy_of
-from serving.folder.account import STATUSES
+from serving.outcome import STATUSES
 
 FILE = "report.json"
 PROMISED = "digit"

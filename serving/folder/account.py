@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-STATUSES = ("digit", "unsure", "not_a_digit", "blank", "rejected")
+from serving.outcome import STATUSES
 
 
 class Account:

@@ -68,8 +68,7 @@ class Rows:
         if self._shape.probabilities:
             cells += probabilities
         if self._shape.top:
-            ranked = sorted(enumerate(probabilities), key=lambda one: -one[1])[: self._shape.top]
-            cells += [cell for pair in ranked for cell in pair]
+            cells += [cell for pair in outcome.ranked(self._shape.top) for cell in pair]
         return cells
 
     @property

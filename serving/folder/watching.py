@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from serving.folder.account import STATUSES
 from serving.folder.run import Progress, Watch
+from serving.outcome import STATUSES
 
 LINE_SECONDS = 10.0
 

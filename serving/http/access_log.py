@@ -13,15 +13,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote_from_bytes
 
 from serving.http.messages import Request, Response, to_json
 from serving.meter import Meter
 from serving.outcome import Outcome, status
-
-Mode = Literal["off", "errors", "all"]
-"""Which requests get a line: none; those answered with a status of 400 or more, or slowly; every one."""
+from serving.settings import Logged
 
 SLOW = 1.0
 """Seconds from which an answer was slow."""
@@ -66,7 +64,7 @@ def _untraced() -> str:
 class AccessLog:
     """The access log of one worker."""
 
-    def __init__(self, mode: Mode, meter: Meter, *, stream: int = 1, trace: Callable[[], str] = _untraced) -> None:
+    def __init__(self, mode: Logged, meter: Meter, *, stream: int = 1, trace: Callable[[], str] = _untraced) -> None:
         """stream: the number of an open file. trace: gives the id of the trace that the current request belongs to."""
         self._mode, self._meter, self._stream, self._trace = mode, meter, stream, trace
         self._notes: deque[_Note] = deque()
