@@ -9,6 +9,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 import numpy as np
 
+from serving.callers import Caller
 from serving.runtime import Pictures
 from serving.turns import Backlog, Share
 
@@ -25,7 +26,7 @@ class _Part(NamedTuple, Generic[Answers]):
     """Some pictures of one caller, who waits for their answers."""
 
     pictures: Pictures
-    future: asyncio.Future[Answers]
+    caller: Caller[Answers]
     since: float
 
 
@@ -52,7 +53,7 @@ class Batcher(Generic[Answers]):
         batch, how long the oldest waited and how long they took, in seconds.
         """
         self._run, self._join, self._executor = run, join, executor
-        self._max_batch, self._tell = max_batch, tell
+        self.max_batch, self._tell = max_batch, tell
         self._queue: deque[_Part[Answers]] = deque()
         self._worker: asyncio.Task[None] | None = None
         self.backlog = Backlog(few=max_batch)
@@ -60,19 +61,20 @@ class Batcher(Generic[Answers]):
 
     async def submit(self, pictures: Pictures) -> Answers:
         """The answers to a caller's pictures, at least one, in order. How many may wait is the callers' to limit."""
-        loop, since = asyncio.get_running_loop(), time.perf_counter()
-        parts = [
-            _Part(pictures[start : start + self._max_batch], loop.create_future(), since)
-            for start in range(0, len(pictures), self._max_batch)
-        ]
-        self._queue.extend(parts)
+        loop = asyncio.get_running_loop()
+        parts = range(0, len(pictures), self.max_batch)
+        futures: list[asyncio.Future[Answers]] = [loop.create_future() for _ in parts]
+        for start, future in zip(parts, futures, strict=True):
+            self.offer(pictures[start : start + self.max_batch], future)
+        return await futures[0] if len(futures) == 1 else self._join(await asyncio.gather(*futures))
+
+    def offer(self, pictures: Pictures, caller: Caller[Answers]) -> None:
+        """Have pictures answered to a caller: one at least, and no more than fit one batch."""
+        since = time.perf_counter()
+        self._queue.append(_Part(pictures, caller, since))
         self.backlog.come(len(pictures), since)
         if self._worker is None:
-            self._worker = loop.create_task(self._work())
-        if len(parts) == 1:
-            only: Answers = await parts[0].future
-            return only
-        return self._join(await asyncio.gather(*(part.future for part in parts)))
+            self._worker = asyncio.get_running_loop().create_task(self._work())
 
     async def _work(self) -> None:
         share = Share()
@@ -85,15 +87,15 @@ class Batcher(Generic[Answers]):
                 except Exception as error:  # noqa: BLE001  whatever it is, it belongs to those who wait for this batch
                     self.backlog.drop(len(pictures))
                     for part in batch:
-                        if not part.future.done():
-                            part.future.set_exception(error)
+                        if not part.caller.done():
+                            part.caller.set_exception(error)
                     continue
                 self.backlog.done(len(pictures), began + ran)
                 self._tell(len(pictures), began - batch[0].since, ran)
                 start = 0
                 for part in batch:
-                    if not part.future.done():
-                        part.future.set_result(cast("Answers", answers[start : start + len(part.pictures)]))
+                    if not part.caller.done():
+                        part.caller.set_result(cast("Answers", answers[start : start + len(part.pictures)]))
                     start += len(part.pictures)
                 if self._queue:
                     await share.give()
@@ -112,9 +114,9 @@ class Batcher(Generic[Answers]):
     def _next_batch(self) -> list[_Part[Answers]]:
         """As much of the queue as fits one batch, without what nobody waits for any more."""
         batch, size = [], 0
-        while self._queue and size + len(self._queue[0].pictures) <= self._max_batch:
+        while self._queue and size + len(self._queue[0].pictures) <= self.max_batch:
             part = self._queue.popleft()
-            if part.future.done():
+            if part.caller.done():
                 self.backlog.drop(len(part.pictures))
                 continue
             batch.append(part)

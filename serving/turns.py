@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from serving.callers import Caller
+
 Result = TypeVar("Result")
 
 SHORTEST_S, LONGEST_S = 0.005, 0.1
@@ -21,8 +23,9 @@ MEMORY_S = 0.5
 class Share:
     """How long work may go on: as long as everything else had the loop before, within bounds."""
 
-    def __init__(self) -> None:
-        self._ends = 0.0
+    def __init__(self, first_s: float = 0.0) -> None:
+        """first_s: how long work may go on before anything else has had its turn."""
+        self._ends = time.perf_counter() + first_s
 
     async def give(self) -> None:
         """Let everything else have its turn where this one is over."""
@@ -70,46 +73,41 @@ class Backlog:
 
 
 class Turns:
-    """Short pieces of work in one event loop, in the order in which they are asked for, together a share of its time."""
+    """Short pieces of work in one event loop, in the order in which they are asked for, together a share of its time.
+
+    What one turn of the loop asks for is done in the next, all at once: work of one kind after the other takes half of the
+    time that it takes between work of other kinds, as the processor has its code and its tables at hand.
+    """
 
     def __init__(self) -> None:
-        self._queue: deque[tuple[Callable[[], Any], asyncio.Future[Any]]] = deque()
+        self._queue: deque[tuple[Callable[[], Any], Caller[Any]]] = deque()
         self._worker: asyncio.Task[None] | None = None
-        self._began: float | None = None
 
-    def has_room(self) -> bool:
-        """Whether a piece may be done here and now: nothing waits, and this turn of the loop has time for it."""
-        if self._worker is not None:
-            return False
-        if self._began is None:
-            self._began = time.perf_counter()
-            asyncio.get_running_loop().call_soon(self._next_turn)
-            return True
-        return time.perf_counter() - self._began < SHORTEST_S
+    def offer(self, work: Callable[[], Result], caller: Caller[Result]) -> None:
+        """Have a piece of work done when it has its turn; the caller gets what it gives, or raises."""
+        self._queue.append((work, caller))
+        if self._worker is None:
+            self._worker = asyncio.get_running_loop().create_task(self._work())
 
     async def run(self, work: Callable[[], Result]) -> Result:
         """What a piece of work gives, or raises, when it has had its turn."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Result] = loop.create_future()
-        self._queue.append((work, future))
-        if self._worker is None:
-            self._worker = loop.create_task(self._work())
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self.offer(work, future)
         return await future
 
-    def _next_turn(self) -> None:
-        self._began = None
-
     async def _work(self) -> None:
-        share = Share()
+        share = Share(SHORTEST_S)
         try:
             while self._queue:
                 await share.give()
-                work, future = self._queue.popleft()
-                if future.done():
+                work, caller = self._queue.popleft()
+                if caller.done():
                     continue
                 try:
-                    future.set_result(work())
+                    result = work()
                 except Exception as error:  # noqa: BLE001  whatever it is, it belongs to who waits for this piece
-                    future.set_exception(error)
+                    caller.set_exception(error)
+                else:
+                    caller.set_result(result)
         finally:
             self._worker = None

@@ -9,7 +9,9 @@ import logging
 import re
 import secrets
 import time
+from typing import NoReturn
 
+from serving.callers import Callback
 from serving.catalogue import Catalogue
 from serving.engine import Engine
 from serving.http import errors, openinference, page, static
@@ -18,7 +20,7 @@ from serving.http.errors import HttpError
 from serving.http.guard import Guard
 from serving.http.health import Health
 from serving.http.intake import Intake
-from serving.http.messages import AT_ONCE, Asgi, Disconnected, Headers, Receive, Request, Response, Scope, Send
+from serving.http.messages import AT_ONCE, Asgi, Disconnected, Headers, Receive, Request, Response, Scope, Send, SendAtOnce
 from serving.http.metrics import Metrics
 from serving.http.models import Models
 from serving.http.openapi import Documentation
@@ -61,8 +63,9 @@ class Api:
         pages = page.assets()
         self._guard = Guard(settings.api_keys, settings.cors_origins, pages)
         models, health = Models(self._engine), Health(self._engine)
+        predict = Predict(self._engine, self._intake, settings)
         self._routes = Routes([
-            Route("/predict", {"POST": Predict(self._engine, self._intake, settings)}),
+            Route("/predict", {"POST": predict}, {"POST": predict.at_once}),
             Route("/models", {"GET": models.cards}),
             Route("/models/{name}", {"GET": models.card}),
             Route("/livez", {"GET": health.livez}),
@@ -81,29 +84,68 @@ class Api:
         if scope["type"] != "http":
             await self._beside(scope, receive, send)
             return
-        request = Request(scope, receive, time.perf_counter())
-        given = request.headers.get(b"x-request-id", b"")
-        request.id = given.decode() if _ID.fullmatch(given) else next(self._ids)
+        request = self._arrived(scope, receive)
         route, parts = self._routes.find(request.path)
-        self._meter.came()
         try:
             response = self._guard.preflight(request)
             if response is None:
                 self._guard.check(request)
                 response = await handler_of(route, request)(request, **parts)
-        except Disconnected:
-            response = GONE
-        except HttpError as error:
-            request.error, response = error.code, _told(error, request)
-        except Exception:
-            log.exception("request %s to %r failed", request.id, request.path)
-            request.error, response = "internal", _told(errors.internal(), request)
+        except Exception as error:  # noqa: BLE001  whatever it is, it is told
+            response = self._told(request, error)
         finally:
-            self._intake.release(request)
-            self._meter.left()
+            self._leaves(request)
         if response is not GONE:
             await _send(send, response, request, self._guard.headers(request))
         self._tell(request, response, route.pattern if route else UNKNOWN)
+
+    def at_once(self, scope: Scope, body: bytes, send: SendAtOnce) -> bool:
+        """Answer a request that came whole, now or soon, without a task for it. False: it is one to be awaited."""
+        route, _ = self._routes.find(scope["path"])
+        handler = route.at_once.get(scope["method"]) if route else None
+        if route is None or handler is None:
+            return False
+        request = self._arrived(scope, _nothing)
+
+        def answer(response: Response) -> None:
+            self._leaves(request)
+            send(response.status, _headers(response, request, self._guard.headers(request)), response.body)
+            self._tell(request, response, route.pattern)
+
+        def fail(error: Exception) -> None:
+            answer(self._told(request, error))
+
+        try:
+            self._guard.check(request)
+            is_taken = handler(request, body, Callback(answer, fail))
+        except Exception as error:  # noqa: BLE001  whatever it is, it is told
+            fail(error)
+            return True
+        if not is_taken:
+            self._leaves(request)
+        return is_taken
+
+    def _arrived(self, scope: Scope, receive: Receive) -> Request:
+        request = Request(scope, receive, time.perf_counter())
+        given = request.headers.get(b"x-request-id", b"")
+        request.id = given.decode() if _ID.fullmatch(given) else next(self._ids)
+        self._meter.came()
+        return request
+
+    def _leaves(self, request: Request) -> None:
+        self._intake.release(request)
+        self._meter.left()
+
+    def _told(self, request: Request, error: Exception) -> Response:
+        """What a request is told that failed; its error is noted."""
+        if isinstance(error, Disconnected):
+            return GONE
+        if not isinstance(error, HttpError):
+            log.error("request %s to %r failed", request.id, request.path, exc_info=error)
+            error = errors.internal()
+        request.error = error.code
+        # In the form that belongs to the path it happened at.
+        return openinference.told(error) if openinference.owns(request.path) else error.response()
 
     async def _beside(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What is no request is BentoML's: the lifespan, during which the folder of models is watched."""
@@ -129,16 +171,19 @@ class Api:
         self._access_log.request(request, response, route, seconds)
 
 
-def _told(error: HttpError, request: Request) -> Response:
-    """An error in the form that belongs to the path it happened at."""
-    return openinference.told(error) if openinference.owns(request.path) else error.response()
+async def _nothing() -> NoReturn:
+    raise AssertionError("the body of this request is known")
+
+
+def _headers(response: Response, request: Request, more: Headers) -> Headers:
+    length, number = b"%d" % len(response.body), request.id.encode()
+    return (*response.headers, (b"content-length", length), (b"x-request-id", number), *more)
 
 
 async def _send(send: Send, response: Response, request: Request, more: Headers) -> None:
-    status, body, headers = response
-    headers = (*headers, (b"content-length", b"%d" % len(body)), (b"x-request-id", request.id.encode()), *more)
+    headers = _headers(response, request, more)
     at_once = request.scope.get("extensions", {}).get(AT_ONCE)
-    if at_once and at_once(status, headers, body):
+    if at_once and at_once(response.status, headers, response.body):
         return
-    await send({"type": "http.response.start", "status": status, "headers": list(headers)})
-    await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else body})
+    await send({"type": "http.response.start", "status": response.status, "headers": list(headers)})
+    await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else response.body})

@@ -37,7 +37,7 @@ class Intake:
         event = await request.receive()
         if event["type"] == "http.request" and not event.get("more_body"):
             body: bytes = event["body"]
-            self._hold(request, body)
+            self.take(request, body)
             return body
         try:
             async with asyncio.timeout(self._seconds):
@@ -51,13 +51,14 @@ class Intake:
             if event["type"] == "http.disconnect":
                 raise Disconnected
             chunk = event.get("body", b"")
-            self._hold(request, chunk)
+            self.take(request, chunk)
             chunks.append(chunk)
             if not event.get("more_body"):
                 return b"".join(chunks)
             event = await request.receive()
 
-    def _hold(self, request: Request, chunk: bytes) -> None:
+    def take(self, request: Request, chunk: bytes) -> None:
+        """Take in a part of a request's body, or all of it. Raises HttpError 413, 503. It counts until `release`."""
         request.held += len(chunk)
         self._held += len(chunk)
         self._tell(self._held)

@@ -12,12 +12,16 @@ Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
+SendAtOnce = Callable[[int, "Headers", bytes], bool]
+"""Sends an answer in one piece: status, headers, body. False where the client does not read, and it has to be awaited."""
+AnswerAtOnce = Callable[[Scope, bytes, SendAtOnce], bool]
+"""Answers a request whose body is whole, now or soon. False: it has to be awaited."""
 
 Headers = tuple[tuple[bytes, bytes], ...]
 """Names in lower case, as they go over the wire."""
 
 AT_ONCE = "digits.at_once"
-"""An extension of ASGI that our connections have: (status, headers, body) sent in one piece, or False."""
+"""An extension of ASGI that our connections have: a SendAtOnce."""
 
 JSON: Headers = ((b"content-type", b"application/json"),)
 

@@ -1,5 +1,7 @@
 """One client's connection: HTTP/1.1 read by httptools, bounded, and answered in one piece.
 
+An application may have a method `at_once`, an AnswerAtOnce: what came whole is offered to it before a task is made.
+
 uvicorn takes this class, or one below it, as `uvicorn.Config(http=Connection)`, and keeps what it is the server for:
 listening, signals, the application's beginning and end. Its own class (0.54) takes a head of any length, which its parser
 copies anew with every packet: one client that sends 186 MB of a header keeps a worker busy for 140 seconds (Intel Xeon,
@@ -24,7 +26,7 @@ from uvicorn.server import ServerState
 
 from serving.http import errors
 from serving.http.errors import CLOSE, HttpError
-from serving.http.messages import AT_ONCE, Asgi, Headers, Response
+from serving.http.messages import AT_ONCE, AnswerAtOnce, Asgi, Headers, Response
 
 MAX_HEAD_BYTES = 64 * 1024
 """Of a request's head, and of whatever else is neither head nor body: the ends of chunks, their extensions, a trailer.
@@ -33,6 +35,8 @@ A packet more may come: it is counted when it is there.
 """
 MAX_UNREAD = 256 * 1024
 """Bytes of a body that wait for the application before the client has to."""
+FEW_BYTES = 16 * 1024
+"""Of a body that comes with its head, and may be answered without a task: of more, a task is not what costs."""
 MAX_PIPELINED = 16
 """Requests that wait for the answer to the one before them."""
 HEAD_SECONDS = 10.0
@@ -65,10 +69,10 @@ class Cycle:
         self.more_body, self.response_complete = True, False
         self._waiter: asyncio.Future[None] | None = None
         self._head: tuple[int, Headers] | None = None
-        scope["extensions"] = {AT_ONCE: self.answer_at_once}
 
     async def run(self, app: Asgi) -> None:
         """Have the application answer."""
+        self.scope["extensions"] = {AT_ONCE: self.answer_at_once}
         try:
             await app(self.scope, self.receive, self.send)
         except Exception:
@@ -148,6 +152,8 @@ class Connection(asyncio.Protocol):
     is_gone = is_paused = False
     """Whether the client has left; whether it does not take its answer."""
     _answering: Cycle | None = None
+    _begun: Cycle | None = None
+    """What is to be answered, and is not yet known to be whole."""
     _drained: asyncio.Future[None] | None = None
     _in_head = _expects_continue = False
     _is_reading = True
@@ -171,6 +177,7 @@ class Connection(asyncio.Protocol):
         """When what is waited for began to be: a head, the next request, or the client's reading."""
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
+        self._at_once: AnswerAtOnce | None = getattr(config.loaded_app, "at_once", None)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client is there; its first request has to come soon."""
@@ -192,7 +199,7 @@ class Connection(asyncio.Protocol):
         """Bytes came."""
         self._fruitless += len(data)
         try:
-            self._parser.feed_data(data)
+            self._feed(data)
         except httptools.HttpParserUpgrade:  # to something that is not spoken here: it is answered as it stands, and closed
             if self.cycle is not None:
                 self.cycle.keep_alive = False
@@ -201,6 +208,13 @@ class Connection(asyncio.Protocol):
             return
         if self._fruitless > MAX_HEAD_BYTES:
             self._refuse(HEAD_TOO_LONG)
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        finally:
+            if self._begun is not None:
+                self._answer(self._begun)
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -234,7 +248,7 @@ class Connection(asyncio.Protocol):
             self, scope, keep_alive=version != "1.0" and parser.should_keep_alive(), expects_continue=self._expects_continue
         )
         if self._answering is None:
-            self._answer(self.cycle)
+            self._answering = self._begun = self.cycle
         else:
             self._pipeline.append(self.cycle)
             self.pause()
@@ -248,9 +262,15 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """It is whole."""
-        assert self.cycle is not None
-        self.cycle.more_body = False
-        self.cycle.wake()
+        cycle = self.cycle
+        assert cycle is not None
+        cycle.more_body = False
+        if cycle is not self._begun:
+            cycle.wake()
+        elif self._at_once and len(cycle.body) <= FEW_BYTES and not (self._expects_continue or self.is_paused):
+            self._begun = None
+            if not self._at_once(cycle.scope, bytes(cycle.body), cycle.answer_at_once):
+                self._answer(cycle)
 
     def answered(self, cycle: Cycle) -> None:
         """An answer has been sent: on with what comes next."""
@@ -314,7 +334,7 @@ class Connection(asyncio.Protocol):
             self.transport.close()
 
     def _answer(self, cycle: Cycle) -> None:
-        self._answering = cycle
+        self._answering, self._begun = cycle, None
         task = self.loop.create_task(cycle.run(self.config.loaded_app))
         self.server_state.tasks.add(task)
         task.add_done_callback(self.server_state.tasks.discard)

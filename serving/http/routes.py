@@ -2,13 +2,18 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
+from serving.callers import Caller
 from serving.http import errors
 from serving.http.messages import Request, Response
 
 Handler = Callable[..., Awaitable[Response]]
 """Takes the request, and the parts of its path by name. Raises HttpError, Disconnected."""
+
+AtOnce = Callable[[Request, bytes, Caller[Response]], bool]
+"""Takes a request and the whole of its body, and answers the caller. False: it has to be awaited. Raises HttpError."""
 
 UNKNOWN = "unknown"
 """The route of a path that there is not."""
@@ -19,6 +24,8 @@ class Route(NamedTuple):
 
     pattern: str
     handlers: Mapping[str, Handler]
+    at_once: Mapping[str, AtOnce] = MappingProxyType({})
+    """What answers without waiting, where it can."""
 
 
 class Routes:

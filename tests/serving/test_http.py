@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from serving import engine
 from serving.catalogue import Catalogue, Model
 from serving.http.api import Api
 from serving.settings import Settings, find_models
@@ -28,9 +29,42 @@ def api(model: Model) -> Api:
     return Api(inner, Catalogue({"convnet": model}, {"broken": "models/broken is not proved"}), settings)
 
 
+class AtOnce(httpx.ASGITransport):
+    """Offers a request that is whole to the application first, as our connections do."""
+
+    def __init__(self, api: Api) -> None:
+        super().__init__(api)
+        self._api = api
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if "transfer-encoding" in request.headers:
+            return await super().handle_async_request(request)
+        scope = {
+            "type": "http", "method": request.method, "path": request.url.path, "query_string": request.url.query,
+            "headers": [(name.lower(), value) for name, value in request.headers.raw], "client": None,
+        }  # fmt: skip
+        answers: asyncio.Future[httpx.Response] = asyncio.get_running_loop().create_future()
+
+        def send(status: int, headers: Any, body: bytes) -> bool:
+            answers.set_result(httpx.Response(status, headers=list(headers), content=body))
+            return True
+
+        taken = self._api.at_once(scope, await request.aread(), send)
+        return await (answers if taken else super().handle_async_request(request))
+
+
+@pytest.fixture(autouse=True, params=[httpx.ASGITransport, AtOnce], ids=["awaited", "at once"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of this holds for what is awaited and for what is answered without a task."""
+    monkeypatch.setitem(WAY, "transport", request.param)
+
+
+WAY: dict[str, type[httpx.ASGITransport]] = {}
+
+
 def ask(api: Api, method: str, url: str, **options: Any) -> httpx.Response:
     async def go() -> httpx.Response:
-        transport = httpx.ASGITransport(api)
+        transport = WAY["transport"](api)
         async with httpx.AsyncClient(transport=transport, base_url="http://digits") as client:
             return await client.request(method, url, **options)
 
@@ -229,6 +263,26 @@ def test_our_own_bug_is_a_500_without_detail(
     assert (response.status_code, response.json()["error"]["code"]) == (500, "internal")
     assert "secret" not in response.text
     assert "secret detail" in caplog.text
+
+
+def test_a_bug_that_one_request_meets_is_not_told_to_those_in_the_same_batch(
+    api: Api, digits: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail_at_a_seven(*arguments: Any) -> Any:
+        told = outcomes_of(*arguments)
+        if told[0].digit == 7:
+            raise RuntimeError
+        return told
+
+    outcomes_of = engine.outcomes_of
+    monkeypatch.setattr(engine, "outcomes_of", fail_at_a_seven)
+
+    async def go() -> list[httpx.Response]:
+        async with httpx.AsyncClient(transport=WAY["transport"](api), base_url="http://digits") as client:
+            return await asyncio.gather(*(client.post("/predict", files=files(data)) for data in digits))
+
+    responses = asyncio.run(go())
+    assert [response.status_code for response in responses] == [500 if digit == 7 else 200 for digit in range(10)]
 
 
 def test_overload_is_told_with_the_time_to_come_back(model: Model, digits: list[bytes]) -> None:

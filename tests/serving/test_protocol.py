@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -39,6 +40,27 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
+class AtOnce:
+    """The same, which answers what it is offered whole without a task: at once, or soon."""
+
+    def __init__(self) -> None:
+        self.offered: list[bytes] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await application(scope, receive, send)
+
+    def at_once(self, scope: Any, body: bytes, send: Any) -> bool:
+        if scope["path"] in {"/slow", "/long"}:
+            return False
+        self.offered.append(body)
+        answer = partial(send, 200, [(b"content-length", b"%d" % len(b"%d" % len(body)))], b"%d" % len(body))
+        if scope["path"] == "/soon":
+            asyncio.get_running_loop().call_later(0.1, answer)
+        else:
+            answer()
+        return True
+
+
 class Counted(Connection):
     taken = 0
 
@@ -53,14 +75,15 @@ class Server(uvicorn.Server):
         yield
 
 
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Server, int]]:
+@pytest.fixture(params=[lambda: application, AtOnce], ids=["awaited", "at once"])
+def server(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[tuple[Server, int]]:
     monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.5)
     monkeypatch.setattr(protocol, "READ_SECONDS", 0.5)
     monkeypatch.setattr(Counted, "taken", 0)
     config = uvicorn.Config(
-        application, http=Counted, ws="none", lifespan="off", log_config=None, access_log=False, timeout_keep_alive=1
-    )
+        request.param(), http=Counted, ws="none", lifespan="off", log_config=None, access_log=False, proxy_headers=False,
+        timeout_keep_alive=1,
+    )  # fmt: skip
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     server = Server(config)
@@ -265,3 +288,99 @@ def test_a_request_is_answered_whatever_comes_behind_a_request_that_is_whole(
         told = heard(connection)
     assert Counted.taken <= MAX_HEAD_BYTES + 3 * PACKET
     assert not told or told.startswith(b"HTTP/1.1 200 "), "a reset may have overtaken it"
+
+
+POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n"
+
+
+@pytest.fixture
+def offering(server: tuple[Server, int]) -> tuple[AtOnce, int]:
+    running, port = server
+    app = running.config.loaded_app
+    assert isinstance(app, AtOnce)
+    return app, port
+
+
+at_once = pytest.mark.parametrize("server", [AtOnce], indirect=True, ids=[""])
+
+
+@at_once
+def test_what_comes_whole_is_answered_without_a_task(server: tuple[Server, int], offering: tuple[AtOnce, int]) -> None:
+    app, port = offering
+    with connected(port) as connection:
+        for _ in range(3):
+            connection.sendall(POST + b"\r\nabc")
+            assert answer(connection).endswith(b"\r\n\r\n3")
+        connection.sendall(POST.replace(b"/", b"/soon", 1) + b"Connection: close\r\n\r\nabc")
+        time.sleep(0.05)
+        assert not server[0].server_state.tasks
+        assert heard(connection).endswith(b"\r\n\r\n3")
+    assert app.offered == [b"abc"] * 4
+
+
+@at_once
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        (POST + b"\r\na", b"bc"),
+        (POST + b"\r\n", b"abc"),
+        (POST + b"Expect: 100-continue\r\n\r\nabc", b""),
+        (CHUNKED + b"3\r\nabc\r\n", b"0\r\n\r\n"),
+    ],
+    ids=["body in two", "head first", "asking to go on", "chunks without end"],
+)
+def test_what_has_to_be_waited_for_has_a_task(offering: tuple[AtOnce, int], first: bytes, then: bytes) -> None:
+    app, port = offering
+    with connected(port) as connection:
+        connection.sendall(first)
+        time.sleep(0.05)
+        connection.sendall(then)
+        told = answer(connection)
+        while not told.endswith(b"\r\n\r\n3"):
+            told += answer(connection)
+    assert app.offered == []
+
+
+@at_once
+def test_a_long_body_has_a_task_even_if_it_comes_whole(offering: tuple[AtOnce, int]) -> None:
+    app, port = offering
+    for length, offered in ((protocol.FEW_BYTES, 1), (protocol.FEW_BYTES + 1, 1)):
+        with connected(port) as connection:
+            connection.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % length + bytes(length))
+            assert answer(connection).endswith(b"\r\n%d" % length)
+        assert len(app.offered) == offered
+
+
+@at_once
+def test_answers_keep_the_order_of_their_requests_however_they_are_made(offering: tuple[AtOnce, int]) -> None:
+    app, port = offering
+
+    def asking(path: bytes, body: bytes, more: bytes = b"") -> bytes:
+        return b"POST %b HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n%b\r\n%b" % (path, len(body), more, body)
+
+    paths = (b"/soon", b"/", b"/slow", b"/soon", b"/")
+    with connected(port) as connection:
+        parts = [asking(path, bytes(number)) for number, path in enumerate(paths)]
+        connection.sendall(b"".join(parts) + asking(b"/", bytes(5), b"Connection: close\r\n"))
+        told = heard(connection)
+    assert [part[0] for part in told.split(b"\r\n\r\n")[1:]] == list(b"012345")
+    assert app.offered[0] == b""
+
+
+@at_once
+def test_who_leaves_before_the_answer_disturbs_nobody(
+    server: tuple[Server, int], offering: tuple[AtOnce, int], caplog: pytest.LogCaptureFixture
+) -> None:
+    app, port = offering
+    with connected(port) as connection:
+        connection.sendall(POST.replace(b"/", b"/soon", 1) + b"\r\nabc")
+        time.sleep(0.03)
+    with connected(port) as connection:
+        connection.sendall(POST.replace(b"/", b"/soon", 1) + b"\r\nabc")
+        assert answer(connection).endswith(b"3")
+    assert len(app.offered) == 2
+    assert not caplog.records
+    deadline = time.monotonic() + 5
+    while server[0].server_state.connections and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not server[0].server_state.connections

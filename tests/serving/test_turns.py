@@ -1,16 +1,17 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
+from serving.admission import Overloaded
 from serving.batcher import Batcher
 from serving.catalogue import Catalogue, Model
 from serving.classifier import Read, read_all
-from serving.engine import Engine, Overloaded
+from serving.engine import Engine
 from serving.meter import Meter
 from serving.runtime import Pictures, Rows
 from serving.settings import Settings, find_models
@@ -42,28 +43,40 @@ def test_work_goes_on_for_as_long_as_everything_else_took(away: float, least: fl
     assert least <= min(seconds) < most
 
 
-def test_an_idle_loop_has_room_and_a_turn_that_was_used_up_has_none() -> None:
-    async def main() -> list[bool]:
-        turns = Turns()
-        seen = [turns.has_room()]
-        busy(2 * SHORTEST_S)
-        seen.append(turns.has_room())
+def test_what_is_asked_for_in_one_turn_of_the_loop_is_done_together_in_the_next() -> None:
+    async def main() -> list[str]:
+        turns, seen = Turns(), []
+        loop = asyncio.get_running_loop()
+        for number in range(3):
+            turns.offer(lambda number=number: seen.append(f"work {number}"), loop.create_future())
+            loop.call_soon(seen.append, f"other {number}")
+        seen.append("asked")
         await asyncio.sleep(0.001)
-        return [*seen, turns.has_room()]
+        return seen
 
-    assert asyncio.run(main()) == [True, False, True]
+    told = asyncio.run(main())
+    assert told[0] == "asked"
+    first = told.index("work 0")
+    assert told[first : first + 3] == ["work 0", "work 1", "work 2"]
+    assert len(told) == 7
 
 
-def test_there_is_no_room_for_one_while_another_waits_for_its_turn() -> None:
-    async def main() -> None:
-        turns = Turns()
-        first = asyncio.create_task(turns.run(lambda: 1))
-        await asyncio.sleep(0)
-        assert not turns.has_room()
-        assert await first == 1
-        assert turns.has_room()
+def test_work_begins_with_a_short_share_of_the_loop() -> None:
+    async def main() -> int:
+        turns, done = Turns(), []
 
-    asyncio.run(main())
+        def work() -> None:
+            busy(SHORTEST_S / 2.5)
+            done.append(1)
+
+        tasks = [asyncio.create_task(turns.run(work)) for _ in range(20)]
+        while not done:
+            await asyncio.sleep(0)
+        before = len(done)
+        await asyncio.gather(*tasks)
+        return before
+
+    assert 1 <= asyncio.run(main()) <= 3
 
 
 def test_pieces_of_work_are_done_in_order_and_their_faults_are_their_own() -> None:
@@ -180,11 +193,11 @@ def test_who_would_wait_too_long_is_refused_and_an_idle_service_takes_on_anythin
 def test_files_that_wait_to_be_read_count_until_they_are_read_or_given_up(
     model: Model, digits: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def slowly(*arguments: Any) -> list[Read]:
-        busy(0.01)
-        return read_all(*arguments)
+    def slowly(files: Sequence[bytes], *arguments: Any) -> list[Read]:
+        busy(0.01 * len(files))
+        return read_all(files, *arguments)
 
-    monkeypatch.setattr("serving.engine.read_all", slowly)
+    monkeypatch.setattr("serving.readers.read_all", slowly)
 
     async def scenario(engine: Engine) -> None:
         assert len(await engine.outcomes(digits, engine.default)) == 10

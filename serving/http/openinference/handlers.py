@@ -4,7 +4,8 @@ import zlib
 
 import orjson
 
-from serving.engine import Engine, Overloaded
+from serving.admission import Overloaded
+from serving.engine import Engine
 from serving.http import errors
 from serving.http.errors import HttpError
 from serving.http.intake import Intake
