@@ -25,7 +25,6 @@ import json
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -43,6 +42,7 @@ from benchmarks.load.contenders import BARE, CONTENDERS, SETS, SETTINGS  # noqa:
 from benchmarks.load.machine import PACKAGES, machine  # noqa: E402
 from benchmarks.load.measures import Measures  # noqa: E402
 from benchmarks.load.memory import Memory, memory  # noqa: E402
+from benchmarks.load.options import names_of  # noqa: E402
 from benchmarks.load.pair import pair  # noqa: E402
 from benchmarks.load.processes import settle  # noqa: E402
 from benchmarks.load.results import Results  # noqa: E402
@@ -57,18 +57,6 @@ REMEMBERED = ("ours", "ours-reader", "fastapi", "mosec")
 WIDTH = 110
 """At least, of the tables."""
 QUICK = {"rounds": 1, "seconds": 1.0}
-
-
-def names_of(known: Sequence[str]) -> Callable[[str], list[str]]:
-    """What reads an option's names, separated by commas, and gives them in the order in which they are known."""
-
-    def parse(text: str) -> list[str]:
-        given = [name.strip() for name in text.split(",")]
-        if unknown := [name for name in given if name not in known]:
-            raise argparse.ArgumentTypeError(f"no {', '.join(unknown)}; there are: {', '.join(known)}")
-        return [name for name in known if name in given]
-
-    return parse
 
 
 def arguments() -> argparse.Namespace:

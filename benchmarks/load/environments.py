@@ -5,6 +5,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,8 +18,12 @@ print(json.dumps({one.name.lower(): one.version for one in distributions() if on
 """
 
 
-def environment(name: str) -> Path:
-    """The Python of a peer's environment; made anew where its pins or this Python changed since."""
+def environment(name: str, *, above_this: bool = False) -> Path:
+    """The Python of a peer's environment; made anew where its pins or this Python changed since.
+
+    above_this: what its pins do not name comes from the environment that this runs in, such as torch. Raises
+    subprocess.CalledProcessError.
+    """
     folder, pins = CACHE / name, FOLDER / f"{name}.txt"
     python, stamp = folder / "bin" / "python", folder / "made-of.txt"
     wanted = f"# Python {platform.python_version()}\n{pins.read_text(encoding='utf-8')}"
@@ -27,6 +32,9 @@ def environment(name: str) -> Path:
     print(f"making the environment of {name} in {folder}", file=sys.stderr)
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    if above_this:
+        site = next(folder.glob("lib/python*/site-packages"))
+        (site / "below.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
     install = ["install", "--quiet", "--no-deps", "--requirement", str(pins)]
     subprocess.run([str(python), "-m", "pip", "--disable-pip-version-check", *install], check=True)
     stamp.write_text(wanted, encoding="utf-8")

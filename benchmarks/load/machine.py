@@ -44,8 +44,13 @@ class Machine:
 def machine(peers: Iterable[str]) -> Machine:
     """This one, as it is now."""
     load = os.getloadavg()
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     found = {"ours": versions(sys.executable, OURS)} | {name: versions(environment(name), PACKAGES[name]) for name in peers}
     cores = len(os.sched_getaffinity(0))
-    return Machine(next(names, platform.machine()), cores, load, platform.python_version(), wrk.version(), found)
+    return Machine(cpu_name(), cores, load, platform.python_version(), wrk.version(), found)
+
+
+def cpu_name() -> str:
+    """Of the first processor, as the system calls it."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())

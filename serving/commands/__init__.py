@@ -2,11 +2,13 @@
 
 import typer
 
+from serving.commands.benchmark import benchmark
 from serving.commands.evaluate import evaluate
 from serving.commands.look import look
 from serving.commands.models import list_models
 from serving.commands.predict import predict
 from serving.commands.serve import serve
+from serving.commands.verify import verify
 
 app = typer.Typer(
     help="Read digits from pictures: over folders, or over HTTP.",
@@ -19,3 +21,5 @@ app.command()(serve)
 app.command()(evaluate)
 app.command()(look)
 app.command("models")(list_models)
+app.command()(verify)
+app.command()(benchmark)

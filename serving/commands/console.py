@@ -15,15 +15,32 @@ REJECTED_ROWS, USAGE, COULD_NOT, INTERRUPTED = 1, 2, 3, 130
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
-Models = Annotated[Path | None, typer.Option("--models", help="The folder of models.", show_default=False)]
-ModelName = Annotated[str | None, typer.Option("--model", help="Which model answers.", show_default=False)]
+MODEL = "Model"
+"""The panel of a command's help that these stand in."""
+
+Models = Annotated[
+    Path | None, typer.Option("--models", help="The folder of models.", rich_help_panel=MODEL, show_default=False)
+]
+ModelName = Annotated[
+    str | None, typer.Option("--model", help="Which model answers.", rich_help_panel=MODEL, show_default=False)
+]
 OnDevice = Annotated[
     Device | None,
-    typer.Option("--device", help="auto is CUDA where it works, else the CPU.  [default: auto]", show_default=False),
+    typer.Option(
+        "--device",
+        help="auto is CUDA where it works, else the CPU.",
+        rich_help_panel=MODEL,
+        show_default="auto",
+    ),
 ]
 ByRuntime = Annotated[
     Runtime | None,
-    typer.Option("--runtime", help="torchscript needs torch, and a model.ts.  [default: onnx]", show_default=False),
+    typer.Option(
+        "--runtime",
+        help="torchscript needs torch, and a model.ts.",
+        rich_help_panel=MODEL,
+        show_default="onnx",
+    ),
 ]
 
 

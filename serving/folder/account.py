@@ -15,7 +15,11 @@ class Account:
     def __getitem__(self, status: str) -> int:
         return self.counts[status]
 
-    def __str__(self) -> str:
-        """The accounting line. Raises AssertionError where a row is missing, or one too many."""
+    def close(self) -> None:
+        """The run is over. Raises AssertionError where a row is missing, or one too many."""
         assert self.found == sum(self.counts[status] for status in STATUSES) == self.counts.total()
+
+    def __str__(self) -> str:
+        """The accounting line."""
+        self.close()
         return f"{self.found:,} found = " + " + ".join(f"{self.counts[status]:,} {status}" for status in STATUSES)

@@ -7,7 +7,10 @@ from fnmatch import fnmatchcase
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Patterns of the shell. One with a slash is of the path below what was named, one without is of the name alone."""
+    """Patterns of the shell. One without a slash is of a file's name; one with is of its path below the folder or archive.
+
+    A file that was named itself is in none: its path is the name that it was given.
+    """
 
     include: Sequence[str] = ()
     """Some of them has to match a file, where there are any."""

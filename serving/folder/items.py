@@ -1,19 +1,27 @@
-"""What one row is about, and how its bytes are had: a file, or a part of an archive."""
+"""What one row is about, and how its bytes are had: a file, or a part of an archive. An item is small: bytes come later."""
 
+import lzma
 import os
 import stat
+import struct
+import tarfile
+import threading
 import zipfile
 import zlib
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import NamedTuple
+from typing import IO, BinaryIO, NamedTuple, cast
 
 from serving.outcome import Rejection
 from serving.reading import Limits, Reason
 
-OPEN_ARCHIVES = 8
-"""Kept open in one process; a folder's worth of archives would run out of descriptors."""
+ARCHIVE_FAULTS = (
+    OSError, EOFError, ValueError, RuntimeError, OverflowError, struct.error, zlib.error, lzma.LZMAError,
+    zipfile.BadZipFile, tarfile.TarError,
+)  # fmt: skip
+"""What zipfile, tarfile and what unpacks for them may meet damaged bytes with."""
 UNREADABLE, TOO_LONG = Rejection(Reason.UNREADABLE), Rejection(Reason.TOO_MANY_BYTES)
+_UNREAD_FLAGS = 0x1 | 0x20 | 0x40  # encrypted, patched, strongly encrypted
+_LOCAL_HEADER = struct.Struct("<4s22x2H")
 
 
 class Fetched(NamedTuple):
@@ -25,14 +33,17 @@ class Fetched(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ZipMember:
-    """A file in a zip archive."""
+    """A file in a zip archive, and what its directory says of it: nobody who reads a member needs the whole directory."""
 
     archive: str
     name: str
     offset: int
     """Where it begins: a name may stand there twice."""
+    packed_size: int
     size: int
     crc: int
+    method: int
+    flags: int
 
     @property
     def source(self) -> str:
@@ -48,21 +59,39 @@ class ZipMember:
         """Its bytes, or why it has none: no more than the limit is ever unpacked."""
         if self.size > limits.max_bytes:
             return TOO_LONG
+        if self.flags & _UNREAD_FLAGS:
+            return UNREADABLE
         try:
-            archive, members = _zip(self.archive)
-            with archive.open(members[self.offset]) as file:
-                return file.read(limits.max_bytes)
-        except (OSError, KeyError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error, EOFError):
-            return UNREADABLE  # encrypted, damaged, packed in a way that is unknown here, or gone
+            with open(self.archive, "rb") as file:
+                self._go_to_data(file)
+                with zipfile.ZipExtFile(file, "r", self._info()) as member:
+                    return member.read(self.size + 1)
+        except ARCHIVE_FAULTS:
+            return UNREADABLE  # damaged, packed in a way that is unknown here, or gone
+
+    def _go_to_data(self, file: BinaryIO) -> None:
+        file.seek(self.offset)
+        magic, name, extra = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
+        if magic != b"PK\3\4":
+            raise zipfile.BadZipFile
+        file.seek(name + extra, os.SEEK_CUR)
+
+    def _info(self) -> zipfile.ZipInfo:
+        info = zipfile.ZipInfo(self.name)
+        info.compress_type, info.compress_size, info.file_size, info.CRC = (
+            self.method, self.packed_size, self.size, self.crc,
+        )  # fmt: skip
+        return info
 
 
 @dataclass(frozen=True, slots=True)
 class TarMember:
-    """A file in a tar archive that is not compressed: some bytes of another file."""
+    """A file in a tar archive: some bytes of another file, which may be compressed."""
 
     archive: str
     name: str
     offset: int
+    """Where its bytes begin in the archive, unpacked."""
     size: int
     modified: float
 
@@ -77,34 +106,27 @@ class TarMember:
         return f"{self.size} {self.modified}"
 
     def read(self, limits: Limits) -> bytes | Rejection:
-        """Its bytes, or why it has none."""
+        """Its bytes, or why it has none. A compressed archive is unpacked as far as here, so read its members in order."""
         if self.size > limits.max_bytes:
             return TOO_LONG
         try:
-            descriptor = os.open(self.archive, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                return os.pread(descriptor, self.size, self.offset)
-            finally:
-                os.close(descriptor)
-        except OSError:
+            data = _unpacking.read(self.archive, self.offset, self.size)
+        except ARCHIVE_FAULTS:
             return UNREADABLE
+        return data if len(data) == self.size else UNREADABLE
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A file that can be read but once, in its turn: in a compressed tar archive."""
+class Refused:
+    """What is refused before anything is read of it: a link in an archive, a file that ended its process."""
 
     source: str
-    data: bytes | Rejection
+    stamp: str
+    why: Rejection
 
-    @property
-    def stamp(self) -> str:
-        """Its size and checksum."""
-        return f"{len(self.data)} {zlib.crc32(self.data):08x}" if isinstance(self.data, bytes) else ""
-
-    def read(self, _limits: Limits) -> bytes | Rejection:
-        """Its bytes, which are here."""
-        return self.data
+    def read(self, _limits: Limits) -> Rejection:
+        """Why it is refused."""
+        return self.why
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +152,7 @@ class Remote:
         return data if len(data) <= limits.max_bytes else TOO_LONG
 
 
-Item = str | ZipMember | TarMember | Held | Remote
+Item = str | ZipMember | TarMember | Refused | Remote
 """A plain file is its path alone, as there may be millions."""
 
 
@@ -192,7 +214,38 @@ def _stamp(found: os.stat_result) -> str:
     return f"{found.st_size} {found.st_mtime_ns}"
 
 
-@lru_cache(maxsize=OPEN_ARCHIVES)
-def _zip(path: str) -> tuple[zipfile.ZipFile, dict[int, zipfile.ZipInfo]]:
-    archive = zipfile.ZipFile(path)
-    return archive, {info.header_offset: info for info in archive.infolist()}
+class _Unpacking:
+    """The tar archive that was last read, kept open: going forward in one that is compressed is cheap, going back is not."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._of: tuple[str, int, int] | None = None
+        self._file: IO[bytes] | None = None
+
+    def read(self, archive: str, offset: int, size: int) -> bytes:
+        """Some bytes of it, unpacked. Raises one of ARCHIVE_FAULTS."""
+        with self._lock:
+            try:
+                file = self._opened(archive)
+                file.seek(offset)
+                return file.read(size)
+            except ARCHIVE_FAULTS:
+                self._close()  # where it stands now, nobody knows
+                raise
+
+    def _opened(self, archive: str) -> IO[bytes]:
+        found = os.stat(archive)
+        wanted = archive, found.st_ino, found.st_mtime_ns
+        if self._file is None or wanted != self._of:
+            self._close()
+            self._file = cast("IO[bytes]", tarfile.open(archive).fileobj)  # noqa: SIM115  it stays open for the next member
+            self._of = wanted
+        return self._file
+
+    def _close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        self._file = None
+
+
+_unpacking = _Unpacking()

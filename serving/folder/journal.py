@@ -60,7 +60,6 @@ class Journal:
     def __init__(self, path: Path, header: dict[str, Any]) -> None:
         """Open or create it. header: of plain values; a run goes on only where it is the same. Raises OSError, OtherRun."""
         self._header = json.dumps({"journal": VERSION, **header}, sort_keys=True).encode() + b"\n"
-        self._path = path
         self._file: BinaryIO = open(path, "a+b", buffering=0)  # noqa: SIM115  it is held as long as the run is
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -100,25 +99,22 @@ class Journal:
         """Have it on the disk."""
         os.fsync(self._file.fileno())
 
-    def remove(self) -> None:
-        """The run is over."""
-        self._path.unlink()
-
-    def resume(self, items: Iterator[Item], output: BinaryIO) -> Resumed:
+    def resume(self, items: Iterator[Item], output: BinaryIO, batch: int) -> Resumed:
         """How far an earlier run came, as far as its files are still what they were. output: what it has written.
 
-        What follows the last good commit is cut off. Raises OtherRun where the journal is of a run with other options.
+        batch: of how many items any but the last commit has whole ones, so that what is answered together always is. What
+        follows the last good commit is cut off. Raises OtherRun where the journal is of a run with other options.
         """
         self._file.seek(0)
         with open(os.dup(self._file.fileno()), "rb") as file:
             if file.readline() != self._header:
                 raise OtherRun("it is of a run with another model, other options or another version")
-            resumed, end = _replay(file, items, output)
+            resumed, end = _replay(file, items, output, batch)
         self._file.truncate(end)
         return resumed
 
 
-def _replay(file: BinaryIO, items: Iterator[Item], output: BinaryIO) -> tuple[Resumed, int]:
+def _replay(file: BinaryIO, items: Iterator[Item], output: BinaryIO, batch: int) -> tuple[Resumed, int]:
     resumed, end = Resumed(items), file.tell()
     while True:
         commit = _read_commit(file)
@@ -129,9 +125,13 @@ def _replay(file: BinaryIO, items: Iterator[Item], output: BinaryIO) -> tuple[Re
         if output.tell() != told["offset"] or zlib.crc32(rows) != told["rows"]:
             return resumed, end
         now = list(islice(items, len(lines)))
-        if lines != [_line_of(item) for item in now]:
-            resumed.items = chain(now, items)
-            resumed.noticed = _differences([*lines, *_remaining(file)], {source_of(item) for item in now})
+        more = list(islice(items, 1)) if len(lines) % batch else []  # it was the last one, and now is not
+        if more or lines != [_line_of(item) for item in now]:
+            before = dict(map(_parsed, chain(lines, _remaining(file))))
+            rest = chain(now, more, items)
+            ahead = _up_to(next(reversed(before)), rest)
+            resumed.items = chain(ahead, rest)
+            resumed.noticed = _differences(before, ahead)
             return resumed, end
         end = file.tell()
         resumed.first += len(lines)
@@ -142,14 +142,16 @@ def _read_commit(file: BinaryIO) -> tuple[list[bytes], dict[str, Any]] | None:
     """The next commit's lines and what it tells; None where there is none, or it is not whole."""
     lines: list[bytes] = []
     for line in file:
+        if not line.endswith(b"\n"):
+            return None
         if not line.startswith(b"="):
             lines.append(line)
             continue
         try:
-            told: dict[str, Any] = json.loads(line[1:])
+            told = json.loads(line[1:])
         except ValueError:
             return None
-        return (lines, told) if told["lines"] == zlib.crc32(b"".join(lines)) else None
+        return (lines, told) if isinstance(told, dict) and told.get("lines") == zlib.crc32(b"".join(lines)) else None
     return None
 
 
@@ -162,15 +164,29 @@ def _remaining(file: BinaryIO) -> Iterator[bytes]:
         yield from commit[0]
 
 
-def _differences(lines: Sequence[bytes], now: set[str]) -> list[str]:
-    """What became of files that were finished: those that changed or went, and what came between them."""
-    told, known = [], set()
-    for line in lines:
-        stamp, _, escaped = line.removesuffix(b"\n").decode("utf-8", "surrogateescape").partition("\t")
-        source = _ESCAPE.sub(lambda found: "\n" if found[1] == "n" else "\\", escaped)
-        known.add(source)
-        found = stamp_of(source)
-        if found != stamp and (source not in now or found):
-            told.append(f"{source} {'has changed' if found else 'is gone'} since the last run")
-    told += [f"{source} is new since the last run" for source in sorted(now - known)]
+def _parsed(line: bytes) -> tuple[str, str]:
+    """A line's source and stamp."""
+    stamp, _, escaped = line.removesuffix(b"\n").decode("utf-8", "surrogateescape").partition("\t")
+    return _ESCAPE.sub(lambda found: "\n" if found[1] == "n" else "\\", escaped), stamp
+
+
+def _up_to(source: str, items: Iterator[Item]) -> list[Item]:
+    """The items up to one of that source; all of them, where it is not among them."""
+    taken: list[Item] = []
+    for item in items:
+        taken.append(item)
+        if source_of(item) == source:
+            break
+    return taken
+
+
+def _differences(before: dict[str, str], ahead: Sequence[Item]) -> list[str]:
+    """What became of files that were finished, and what came between them. before: their stamps by their sources."""
+    gone, told = dict.fromkeys(before), []
+    for item in ahead:
+        source, stamp = source_of(item), stamp_of(item)
+        gone.pop(source, None)
+        if stamp != before.get(source):
+            told.append(f"{source} {'has changed' if source in before else 'is new'} since the last run")
+    told += [f"{source} is gone since the last run" for source in gone]
     return told if len(told) <= NAMED else [*told[:NAMED], f"and {len(told) - NAMED:,} more"]

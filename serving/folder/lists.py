@@ -1,25 +1,35 @@
 """Names that are given one by one: a list file, or standard input."""
 
+import codecs
 import os
 from collections.abc import Iterator
+from functools import partial
 from typing import BinaryIO
 
 BLOCK = 1 << 16
 
 
 def names(file: BinaryIO) -> Iterator[str]:
-    """The names of a list, as it comes, ended by NUL where its first block has one, else by lines; empty ones aside."""
-    first = file.read1(BLOCK) if hasattr(file, "read1") else file.read(BLOCK)
-    end = b"\0" if b"\0" in first else b"\n"
+    """The names of a list, as it comes: ended by NUL where its beginning has one, else by lines; empty ones aside.
+
+    Lines may end as on Windows. A name with a newline in it needs NUL.
+    """
+    blocks = iter(partial(file.read1 if hasattr(file, "read1") else file.read, BLOCK), b"")
     rest = b""
-    block = first
-    while block:
+    for block in blocks:  # a pipe gives what has come: perhaps not even one whole name
+        rest += block
+        if b"\0" in rest or b"\n" in rest:
+            break
+    end = b"\0" if b"\0" in rest else b"\n"
+    *whole, rest = rest.removeprefix(codecs.BOM_UTF8).split(end)
+    yield from _names(whole, end)
+    for block in blocks:
         *whole, rest = (rest + block).split(end)
-        yield from (_name(one, end) for one in whole if one.strip(b"\r"))
-        block = file.read1(BLOCK) if hasattr(file, "read1") else file.read(BLOCK)
-    if rest.strip(b"\r"):
-        yield _name(rest, end)
+        yield from _names(whole, end)
+    yield from _names([rest], end)
 
 
-def _name(raw: bytes, end: bytes) -> str:
-    return os.fsdecode(raw.removesuffix(b"\r") if end == b"\n" else raw)
+def _names(whole: list[bytes], end: bytes) -> Iterator[str]:
+    for one in whole:
+        if name := one.removesuffix(b"\r") if end == b"\n" else one:
+            yield os.fsdecode(name)

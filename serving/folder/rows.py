@@ -13,7 +13,8 @@ import orjson
 from serving.card import Card
 from serving.outcome import Outcome, Prediction, Rejection, Wanted, answer, status
 
-Format = Literal["csv", "jsonl", "kaggle"]
+Format = Literal["csv", "jsonl", "parquet", "kaggle"]
+"""Parquet is made of the CSV's rows once they are complete, as its columns have to be had together."""
 COLUMNS = ("source", "status", "digit", "name", "confidence", "reason", "model")
 _NUMBER = re.compile(r"[0-9]{1,18}")
 
@@ -24,9 +25,9 @@ class Shape:
 
     format: Format = "csv"
     probabilities: bool = False
-    """Ten more columns of a CSV; JSON lines have them anyway."""
+    """Ten more columns of a table; JSON lines have them anyway."""
     top: int = 0
-    """So many of the most probable: columns of a CSV, a list in JSON lines."""
+    """So many of the most probable: columns of a table, a list in JSON lines."""
 
 
 class Rows:
@@ -35,7 +36,7 @@ class Rows:
     def __init__(self, shape: Shape, identity: str, card: Card) -> None:
         self._shape, self._identity, self._card = shape, identity, card
         makers: dict[Format, Callable[[Sequence[str], Sequence[Outcome], int], bytes]] = {
-            "csv": self._csv, "jsonl": self._json_lines, "kaggle": self._kaggle,
+            "csv": self._csv, "jsonl": self._json_lines, "parquet": self._csv, "kaggle": self._kaggle,
         }  # fmt: skip
         self.make = makers[shape.format]
         """(sources, outcomes, the first one's index) to bytes: a row each."""
@@ -44,7 +45,7 @@ class Rows:
     def head(self) -> bytes:
         """What stands before the first row."""
         match self._shape.format:
-            case "csv":
+            case "csv" | "parquet":
                 columns = [*COLUMNS]
                 if self._shape.probabilities:
                     columns += [f"p{place}" for place in range(len(self._card.classes))]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
+from serving.card import Card
 from serving.folder.account import Account
 from serving.folder.items import Item
 from serving.folder.journal import SYNC_SECONDS, Journal, OtherRun
@@ -17,11 +18,26 @@ from serving.folder.work import Done
 class Engine(Protocol):
     """What turns items into rows: processes here, a service elsewhere, a cluster."""
 
+    @property
+    def grain(self) -> int:
+        """A run may be cut off and go on after any multiple of so many items, and its rows are the same."""
+
     def done(self, items: Iterator[Item], first: int, should_stop: Callable[[], bool]) -> Iterator[Done]:
         """What becomes of the items, in their order. first: the index of the first. Ends early where it should stop."""
 
     def close(self) -> None:
         """Let go of what it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answerer:
+    """Whose rows they are."""
+
+    identity: str
+    """The model's, as rows name it."""
+    card: Card
+    library: str
+    """What runs the model, and its version."""
 
 
 class Stopped(Exception):
@@ -66,7 +82,7 @@ def to_file(
         journal = stack.enter_context(Journal(journal_of(output), header))
         part = part_of(output)
         file: BinaryIO = stack.enter_context(open(part, "r+b" if part.exists() else "w+b", buffering=0))
-        progress, items, offset = _begin(journal, file, items, head)
+        progress, items, offset = _begin(journal, file, items, head, engine.grain)
         watch(progress)
         synced = time.monotonic()
         first = progress.account.found
@@ -81,6 +97,7 @@ def to_file(
             watch(progress)
         if should_stop():
             raise Stopped
+        progress.account.close()
         return progress
 
 
@@ -97,11 +114,14 @@ def to_stream(
         watch(progress)
     if should_stop():
         raise Stopped
+    progress.account.close()
     return progress
 
 
-def _begin(journal: Journal, file: BinaryIO, items: Iterator[Item], head: bytes) -> tuple[Progress, Iterator[Item], int]:
-    resumed = None if journal.is_new else journal.resume(items, file)
+def _begin(
+    journal: Journal, file: BinaryIO, items: Iterator[Item], head: bytes, grain: int
+) -> tuple[Progress, Iterator[Item], int]:
+    resumed = None if journal.is_new else journal.resume(items, file, grain)
     if resumed is None or resumed.offset < len(head):
         file.truncate(0)
         file.seek(0)
@@ -120,4 +140,4 @@ def _counted(items: Iterator[Item], account: Account) -> Iterator[Item]:
         yield item
 
 
-__all__ = ["Engine", "OtherRun", "Progress", "Stopped", "Watch", "journal_of", "to_file", "to_stream"]
+__all__ = ["Answerer", "Engine", "OtherRun", "Progress", "Stopped", "Watch", "journal_of", "to_file", "to_stream"]

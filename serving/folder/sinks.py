@@ -1,5 +1,6 @@
 """Files that appear under their name when they are complete."""
 
+import errno
 import os
 from pathlib import Path
 from types import TracebackType
@@ -42,11 +43,40 @@ def write_all(file: BinaryIO, data: bytes) -> None:
 
 def publish(part: Path, path: Path) -> None:
     """Give a complete part its name, on the disk before anybody sees it. Raises OSError."""
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
+    sync(part)
     part.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Have a file's bytes, or a folder's names, on the disk. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)
+
+
+def check_writable(path: Path) -> None:
+    """See before the work that a file can be written later. Leaves what is there as it is. Raises OSError."""
+    part = part_of(path)
+    was_there = part.exists()
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        part.open("ab").close()
+        if not was_there:
+            part.unlink()
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def write(path: Path, text: str) -> None:
+    """Write a text that appears under its name when it is complete. Raises OSError."""
+    part = part_of(path)
+    try:
+        part.write_text(text, encoding="utf-8")
+        publish(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from None

@@ -1,5 +1,6 @@
 """What a URL names: one file, or all below it, in any store that fsspec knows."""
 
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,10 @@ STAMPS = ("etag", "ETag", "md5Hash", "mtime", "LastModified", "updated", "create
 
 class UrlUnusable(Exception):
     """A URL's store cannot be asked; the message says what is missing or what it answered."""
+
+
+class UrlMissing(UrlUnusable):
+    """There is nothing of that name."""
 
 
 def is_url(path: str) -> bool:
@@ -34,15 +39,17 @@ def listed(url: str, chosen: Chosen) -> Iterator[Remote]:
     except Exception as error:  # noqa: BLE001  every store has errors of its own
         raise UrlUnusable(f"{url} cannot be listed: {error or type(error).__name__}") from None
     if not found:
-        raise UrlUnusable(f"{url} does not exist, or holds nothing")
+        raise UrlMissing(f"{url} does not exist, or holds nothing")
     root = path.rstrip("/") + "/"
+    _, chained, within = url.partition("::")
     for name in sorted(found):
-        below = name.removeprefix(root)
+        below = name.rpartition("/")[2] if name == path else name.removeprefix(root)
         is_hidden = name != path and any(part.startswith(".") for part in below.split("/"))
-        if not is_hidden and (name == path or chosen.takes(below)):
+        if not is_hidden and chosen.takes(below):
             info: dict[str, Any] = found[name]
-            yield Remote(store.unstrip_protocol(name), _stamp(info), info.get("size"))
+            yield Remote(store.unstrip_protocol(name) + chained + within, _stamp(info), info.get("size"))
 
 
 def _stamp(info: dict[str, Any]) -> str:
-    return " ".join(str(info[key]) for key in ("size", *STAMPS) if info.get(key) is not None)
+    told = [str(info[key]) for key in STAMPS if info.get(key) is not None]
+    return f"{info.get('size')} {zlib.crc32(repr(told).encode()):08x}"

@@ -13,7 +13,7 @@ def walk(folder: str, chosen: Chosen) -> Iterator[str]:
     are links to folders, which could lead in circles; links to files are. Depth first and with a stack, because folders may
     be nested deeper than calls; of each folder on the way only the names are held.
     """
-    root = "" if folder == "." else folder.rstrip("/") + "/"
+    root = _root(folder)
     stack = [_names(folder)]
     prefixes = [""]
     if stack[0] is None:
@@ -38,16 +38,41 @@ def walk(folder: str, chosen: Chosen) -> Iterator[str]:
                 prefixes.append(path)
 
 
+def strewn(folder: str, chosen: Chosen) -> Iterator[str]:
+    """What walk finds, in no order, so that nothing of it is held: for who counts."""
+    root = _root(folder)
+    unseen = [""]
+    while unseen:
+        prefix = unseen.pop()
+        try:
+            for name in _entries(root + prefix or folder):
+                path = prefix + name
+                if not path.endswith("/"):
+                    if chosen.takes(path):
+                        yield root + path
+                elif chosen.enters(path[:-1]):
+                    unseen.append(path)
+        except OSError:
+            yield root + prefix[:-1] if prefix else folder
+
+
+def _root(folder: str) -> str:
+    return "" if folder == "." else folder.rstrip("/") + "/"
+
+
 def _names(folder: str) -> list[str] | None:
-    """The names in a folder, those of folders with a slash, last first; None where it may not be listed."""
+    """The names in a folder, last first; None where it may not be listed."""
     try:
-        with os.scandir(folder) as entries:
-            names = [
-                f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name
-                for entry in entries
-                if not entry.name.startswith(".") and not (entry.is_symlink() and entry.is_dir())
-            ]
+        names = list(_entries(folder))
     except OSError:
         return None
     names.sort(reverse=True)
     return names
+
+
+def _entries(folder: str) -> Iterator[str]:
+    """The names in a folder, those of folders with a slash, as they come. Raises OSError."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.name.startswith(".") and not (entry.is_symlink() and os.path.isdir(entry.path)):
+                yield f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name

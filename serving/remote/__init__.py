@@ -1,0 +1,1 @@
+"""A service that runs elsewhere, asked over HTTP."""
