@@ -4,12 +4,15 @@ In front of BentoML's own, because the framework's uploads answer 500 to a broke
 docs/decisions/0004-serving.md has the rest of the reasons.
 """
 
+import asyncio
+import functools
 import itertools
 import logging
 import re
 import secrets
 import time
-from typing import NoReturn
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from serving.callers import Callback
 from serving.catalogue import Catalogue
@@ -25,7 +28,7 @@ from serving.http.metrics import Metrics
 from serving.http.models import Models
 from serving.http.openapi import Documentation
 from serving.http.predict import Predict
-from serving.http.routes import UNKNOWN, Route, Routes, handler_of
+from serving.http.routes import UNKNOWN, AtOnce, Route, Routes, handler_of
 from serving.meter import Meter
 from serving.settings import Settings
 from serving.watch import Watch
@@ -76,6 +79,9 @@ class Api:
             *openinference.routes(self._engine, self._intake, settings),
             *static.routes(pages),
         ])  # fmt: skip
+        self._came: list[Callable[[], None]] = []
+        """Requests that came in this turn of the event loop."""
+        self._tasks: set[asyncio.Task[None]] = set()
         prefix = secrets.token_hex(4)
         self._ids = (f"{prefix}-{number:x}" for number in itertools.count())
 
@@ -100,13 +106,26 @@ class Api:
         self._tell(request, response, route.pattern if route else UNKNOWN)
 
     def at_once(self, scope: Scope, body: bytes, send: SendAtOnce) -> bool:
-        """Answer a request that came whole, now or soon, without a task for it. False: it is one to be awaited."""
+        """Answer a request that came whole, soon, and as a rule without a task for it. False: it is one to be awaited.
+
+        What one turn of the event loop brings is looked at together.
+        """
         route, _ = self._routes.find(scope["path"])
         handler = route.at_once.get(scope["method"]) if route else None
         if route is None or handler is None:
             return False
-        request = self._arrived(scope, _nothing)
+        if not self._came:
+            asyncio.get_running_loop().call_soon(self._look_at_all)
+        request = self._arrived(scope, functools.partial(_whole, body))
+        self._came.append(functools.partial(self._look_at, request, route, handler, body, send))
+        return True
 
+    def _look_at_all(self) -> None:
+        came, self._came = self._came, []
+        for look_at in came:
+            look_at()
+
+    def _look_at(self, request: Request, route: Route, handler: AtOnce, body: bytes, send: SendAtOnce) -> None:
         def answer(response: Response) -> None:
             self._leaves(request)
             send(response.status, _headers(response, request, self._guard.headers(request)), response.body)
@@ -115,15 +134,21 @@ class Api:
         def fail(error: Exception) -> None:
             answer(self._told(request, error))
 
+        async def answer_in_time() -> None:
+            try:
+                answer(await handler_of(route, request)(request))
+            except Exception as error:  # noqa: BLE001  whatever it is, it is told
+                fail(error)
+
         try:
             self._guard.check(request)
-            is_taken = handler(request, body, Callback(answer, fail))
+            if not handler(request, body, Callback(answer, fail)):
+                self._intake.release(request)
+                task = asyncio.get_running_loop().create_task(answer_in_time())
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
         except Exception as error:  # noqa: BLE001  whatever it is, it is told
             fail(error)
-            return True
-        if not is_taken:
-            self._leaves(request)
-        return is_taken
 
     def _arrived(self, scope: Scope, receive: Receive) -> Request:
         request = Request(scope, receive, time.perf_counter())
@@ -171,8 +196,9 @@ class Api:
         self._access_log.request(request, response, route, seconds)
 
 
-async def _nothing() -> NoReturn:
-    raise AssertionError("the body of this request is known")
+async def _whole(body: bytes) -> Mapping[str, Any]:
+    """What is received of a request whose body is there."""
+    return {"type": "http.request", "body": body, "more_body": False}
 
 
 def _headers(response: Response, request: Request, more: Headers) -> Headers:

@@ -12,7 +12,7 @@ from serving.http import errors
 from serving.http.intake import Intake
 from serving.http.messages import Request, Response, json_response
 from serving.http.models import find
-from serving.http.uploads import Upload, is_supported, uploads_of
+from serving.http.uploads import Form, Upload, form_of, uploads_of
 from serving.lineup import Served
 from serving.outcome import Outcome, Rejection, Wanted, answer
 from serving.settings import Settings
@@ -25,7 +25,7 @@ class _Asked(NamedTuple):
 
     served: Served
     wanted: Wanted
-    content_type: str
+    form: Form
 
 
 class Predict:
@@ -38,7 +38,7 @@ class Predict:
         """Answer 200, or 422 where no picture could be read. Raises HttpError."""
         asked = self._asked(request)
         body = await self._intake.body(request)
-        uploads = uploads_of(asked.content_type, body, self._settings.max_files)
+        uploads = uploads_of(asked.form, body, self._settings.max_files)
         try:
             outcomes = await self._engine.outcomes([upload.data for upload in uploads], asked.served)
         except (Overloaded, TooManyPixels) as error:
@@ -49,7 +49,7 @@ class Predict:
         """Answer a request whose body is whole without a task for it. False: it has to be awaited. Raises HttpError."""
         asked = self._asked(request)
         self._intake.take(request, body)
-        uploads = uploads_of(asked.content_type, body, self._settings.max_files)
+        uploads = uploads_of(asked.form, body, self._settings.max_files)
 
         def answer(outcomes: list[Outcome]) -> None:
             caller.set_result(_response(request, asked, uploads, outcomes))
@@ -64,10 +64,7 @@ class Predict:
     def _asked(self, request: Request) -> _Asked:
         name, wanted = parameters(request.query)
         served = find(self._engine, name) if name else self._engine.default
-        content_type = request.header(b"content-type")
-        if not is_supported(content_type):
-            raise errors.unsupported_media_type()
-        return _Asked(served, wanted, content_type)
+        return _Asked(served, wanted, form_of(request.headers.get(b"content-type", b"")))
 
     def _told(self, error: Overloaded | TooManyPixels) -> errors.HttpError:
         if isinstance(error, Overloaded):

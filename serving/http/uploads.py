@@ -32,46 +32,44 @@ class Upload(NamedTuple):
     data: bytes
 
 
-def uploads_of(content_type: str, body: bytes, max_files: int) -> list[Upload]:
-    """The files of a request's body, in order. Raises HttpError 400, 413 or 415."""
-    kind = _kind(content_type)
+class Form(NamedTuple):
+    """What a content type says of a body."""
+
+    is_multipart: bool
+    """Else it is one picture."""
+    boundary: bytes
+    """Between the parts; empty where it is not named."""
+
+
+@lru_cache(maxsize=256)
+def form_of(content_type: bytes) -> Form:
+    """How a body is to be read; asked before it is there. Raises HttpError 415 where it cannot be."""
+    told = content_type.decode("latin-1")
+    kind = told.split(";", maxsplit=1)[0].strip().lower()
     if kind == "multipart/form-data":
-        uploads = _files(body, _boundary(content_type), max_files)
-    elif _is_raw(kind):
-        uploads = [Upload(RAW_SOURCE, body)] if body else []
-    else:
-        raise errors.unsupported_media_type()
+        found = _BOUNDARY.search(told)
+        return Form(is_multipart=True, boundary=(found[1] or found[2]).encode("latin-1") if found else b"")
+    if kind.startswith("image/") or kind == "application/octet-stream":
+        return Form(is_multipart=False, boundary=b"")
+    raise errors.unsupported_media_type()
+
+
+def uploads_of(form: Form, body: bytes, max_files: int) -> list[Upload]:
+    """The files of a request's body, in order. Raises HttpError 400 or 413."""
+    if not body:
+        raise errors.no_picture()
+    if not form.is_multipart:
+        return [Upload(RAW_SOURCE, body)]
+    if not form.boundary:
+        raise errors.malformed("its content type names no boundary")
+    uploads = _files(body, form.boundary, max_files)
     if not uploads:
         raise errors.no_picture()
     return uploads
 
 
-@lru_cache(maxsize=256)
-def is_supported(content_type: str) -> bool:
-    """Whether a request of this content type can be read at all; asked before its body is."""
-    kind = _kind(content_type)
-    return kind == "multipart/form-data" or _is_raw(kind)
-
-
-def _kind(content_type: str) -> str:
-    return content_type.split(";", maxsplit=1)[0].strip().lower()
-
-
-def _is_raw(kind: str) -> bool:
-    return kind.startswith("image/") or kind == "application/octet-stream"
-
-
-def _boundary(content_type: str) -> bytes:
-    found = _BOUNDARY.search(content_type)
-    if found is None:
-        raise errors.malformed("its content type names no boundary")
-    return (found[1] or found[2]).encode("latin-1")
-
-
 def _files(body: bytes, boundary: bytes, max_files: int) -> list[Upload]:
     """Cut a body at its boundary, all of it in memory, strict about what a part must have."""
-    if not body:
-        return []
     delimiter = b"\r\n--" + boundary
     # One cut more than is allowed: enough to know that there are too many parts, however many there are.
     sections = (b"\r\n" + body).split(delimiter, max_files + MAX_FIELDS + 1)

@@ -1,7 +1,6 @@
 """Bytes to 28x28: the only preprocessing there is."""
 
 import warnings
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import cv2
@@ -74,8 +73,7 @@ class How(NamedTuple):
         return self.placed.shift if self.placed else (0.0, 0.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What was read of one picture."""
 
     picture: Ink

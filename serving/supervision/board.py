@@ -2,7 +2,9 @@
 
 The workers accept from one socket, and the kernel gives what arrives to whichever wakes first: two clients of two workers
 mostly share one, and the clients of a worker that died stay with the other when it is back. So a worker that holds two more
-than another closes a connection after its next answer, until it does not: the client comes back and may meet the other.
+than another, and noticeably more, closes a connection after its next answer, until it does not: the client comes back and
+may meet the other. Of thousands a few more are nothing, and closing them costs: clients that come back wait in a queue that
+runs over when many come, and are then waited for by whole seconds.
 """
 
 import mmap
@@ -10,7 +12,8 @@ from pathlib import Path
 
 ABSENT = 2**32 - 1
 """Where a worker does not accept: it is starting, ending or dead."""
-UNEVEN = 2
+UNEVEN, NOTICEABLE = 2, 16
+"""Connections more than another worker, and as a part of one's own, one in so many."""
 
 
 class Board:
@@ -64,7 +67,8 @@ class Share:
 
     def is_too_large(self) -> bool:
         """Whether a connection that is about to be answered is closed then."""
-        return not self._open or self._held - self._board.least_of_others(self._index) >= UNEVEN
+        more = self._held - self._board.least_of_others(self._index)
+        return not self._open or more >= max(UNEVEN, self._held // NOTICEABLE)
 
     def _tell(self) -> None:
         if self._open:

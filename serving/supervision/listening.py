@@ -6,8 +6,9 @@ import struct
 import sys
 from contextlib import suppress
 
-BACKLOG = 2048
-"""Connections that may wait to be accepted; the kernel's net.core.somaxconn may make it less."""
+BACKLOG = 8192
+"""Connections that may wait to be accepted; the kernel's net.core.somaxconn may make it less. Beyond it the kernel drops
+what comes, and a client tries again after one second, three and seven."""
 
 _SO_ATTACH_FILTER = 26
 _DROP_FIRST_PACKETS = (

@@ -393,6 +393,17 @@ def test_a_share_is_too_large_where_another_worker_has_two_less(tmp_path: Path) 
     assert board.least_of_others(1) == ABSENT
 
 
+def test_of_many_connections_a_few_more_are_not_too_many(tmp_path: Path) -> None:
+    board = Board(tmp_path, 2)
+    mine = Share(board, 0)
+    mine.open()
+    for _ in range(160):
+        mine.come()
+    for others, is_too_large in ((151, False), (150, True), (0, True)):
+        board.write(1, others)
+        assert mine.is_too_large() == is_too_large
+
+
 async def application(_: object, __: object, send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
     await send({"type": "http.response.body", "body": b"ok"})

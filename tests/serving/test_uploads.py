@@ -3,9 +3,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.http.errors import HttpError
-from serving.http.uploads import Upload, uploads_of
+from serving.http.uploads import Upload, form_of, uploads_of
 
 TYPE = 'multipart/form-data; boundary="X"'
+FORM = form_of(TYPE.encode())
 
 
 def body(*parts: tuple[str, bytes]) -> bytes:
@@ -34,7 +35,7 @@ def head(name: str) -> str:
     ],
 )
 def test_a_file_keeps_the_name_it_was_sent_with(written: str, source: str) -> None:
-    assert uploads_of(TYPE, body((head(written), b"data")), 8) == [Upload(source, b"data")]
+    assert uploads_of(FORM, body((head(written), b"data")), 8) == [Upload(source, b"data")]
 
 
 def test_files_come_under_any_field_name_and_in_order_and_other_fields_are_passed_over() -> None:
@@ -47,29 +48,29 @@ def test_files_come_under_any_field_name_and_in_order_and_other_fields_are_passe
         (head('filename="2"'), b""),
         (head('filename=""'), b""),
     ]
-    assert uploads_of(TYPE, body(*parts), 8) == [Upload("1", b"one"), Upload("2", b"")]
+    assert uploads_of(FORM, body(*parts), 8) == [Upload("1", b"one"), Upload("2", b"")]
 
 
 def test_other_fields_do_not_count_as_files() -> None:
     fields = [('Content-Disposition: form-data; name="a"', b"text")] * 300
-    assert uploads_of(TYPE, body(*fields, (head('filename="1"'), b"one")), 8) == [Upload("1", b"one")]
+    assert uploads_of(FORM, body(*fields, (head('filename="1"'), b"one")), 8) == [Upload("1", b"one")]
 
 
 def test_a_part_that_says_it_is_a_picture_needs_no_file_name() -> None:
     part = 'Content-Disposition: form-data; name="f"\r\nContent-Type: image/png'
-    assert uploads_of(TYPE, body((part, b"data")), 8) == [Upload("body", b"data")]
+    assert uploads_of(FORM, body((part, b"data")), 8) == [Upload("body", b"data")]
 
 
 @given(st.lists(st.binary(max_size=200).filter(lambda data: b"\r\n--X" not in data), min_size=1, max_size=6))
 def test_any_bytes_arrive_as_they_were_sent(contents: list[bytes]) -> None:
     sent = body(*((head(f'filename="{place}"'), data) for place, data in enumerate(contents)))
-    assert [upload.data for upload in uploads_of(TYPE, sent, 8)] == contents
+    assert [upload.data for upload in uploads_of(FORM, sent, 8)] == contents
 
 
 @given(st.binary(max_size=400), st.sampled_from([TYPE, "multipart/form-data; boundary=a", "image/png"]))
 def test_any_body_is_files_or_a_client_error(content: bytes, content_type: str) -> None:
     try:
-        uploads = uploads_of(content_type, content, 8)
+        uploads = uploads_of(form_of(content_type.encode()), content, 8)
     except HttpError as error:
         assert 400 <= error.status < 500  # noqa: PT017  both ways out are right
     else:
@@ -103,5 +104,5 @@ GOOD = body((head('filename="a"'), b"data"))
 )
 def test_a_request_without_files_is_told_why(content_type: str, content: bytes, status: int, code: str) -> None:
     with pytest.raises(HttpError) as error:
-        uploads_of(content_type, content, 8)
+        uploads_of(form_of(content_type.encode()), content, 8)
     assert (error.value.status, error.value.code) == (status, code)
