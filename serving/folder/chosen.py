@@ -19,6 +19,8 @@ class Chosen:
 
     def takes(self, path: str) -> bool:
         """Whether a file is wanted. path: below what was named, with slashes."""
+        if not self.include and not self.exclude:
+            return True  # as a rule, and of millions
         return not self._matches(self.exclude, path) and (not self.include or self._matches(self.include, path))
 
     def enters(self, path: str) -> bool:
