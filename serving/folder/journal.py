@@ -46,8 +46,10 @@ class Resumed:
 
 def entries(sources: Sequence[str], stamps: Sequence[str]) -> bytes:
     """The lines of some items."""
-    lines = [f"{stamp}\t{_escaped(source)}\n" for source, stamp in zip(sources, stamps, strict=True)]
-    return "".join(lines).encode("utf-8", "surrogateescape")
+    text = "".join([f"{stamp}\t{source}\n" for source, stamp in zip(sources, stamps, strict=True)])
+    if "\\" in text or text.count("\n") > len(sources):
+        text = "".join([f"{stamp}\t{_escaped(source)}\n" for source, stamp in zip(sources, stamps, strict=True)])
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _escaped(source: str) -> str:

@@ -21,21 +21,22 @@ def walk(folder: str, chosen: Chosen) -> Iterator[str]:
         return
     while stack:
         names, prefix = stack[-1], prefixes[-1]
-        if not names:
+        while names:
+            path = prefix + names.pop()
+            if not path.endswith("/"):
+                if chosen.takes(path):
+                    yield root + path
+            elif chosen.enters(path[:-1]):
+                inner = _names(root + path)
+                if inner is None:
+                    yield root + path[:-1]
+                else:
+                    stack.append(inner)
+                    prefixes.append(path)
+                    break
+        else:
             stack.pop()
             prefixes.pop()
-            continue
-        path = prefix + names.pop()
-        if not path.endswith("/"):
-            if chosen.takes(path):
-                yield root + path
-        elif chosen.enters(path[:-1]):
-            inner = _names(root + path)
-            if inner is None:
-                yield root + path[:-1]
-            else:
-                stack.append(inner)
-                prefixes.append(path)
 
 
 def strewn(folder: str, chosen: Chosen) -> Iterator[str]:
