@@ -12,7 +12,7 @@ from serving.decision import decide
 from serving.reading import Reading, ReadingKind
 
 READ = Reading(np.zeros((28, 28), np.uint8))
-CLUTTER = replace(READ, is_clutter=True)
+CLUTTER = READ._replace(is_clutter=True)
 DECISION = Decision(evidence=1.5, confidence=0.8)
 
 
