@@ -6,11 +6,14 @@ BIN := $(VENV)/bin
 PORT ?= 3000
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
+IMAGE_LOCK := $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 \
+	--python-platform x86_64-manylinux_2_28 --only-binary :all: --no-header --no-annotate
+
 .DEFAULT_GOAL := help
-.PHONY: help serve test check fuzz lock clean
+.PHONY: help serve test check fuzz container-test lock clean
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 serve: $(VENV)/.serving ## start the service on port 3000 (PORT=…) with the committed model
 	$(BIN)/digits serve --port $(PORT)
@@ -27,13 +30,21 @@ check: $(VENV)/.training ## format, lint, types, boundaries between the rooms
 fuzz: $(VENV)/.training ## try broken and odd files on the reading, guided by coverage (ARGS="--seconds 600")
 	$(BIN)/python benchmarks/fuzz_reading.py $(ARGS)
 
+container-test: $(VENV)/.training ## build the image, run it locked down and attack it (root, buildah, podman)
+	$(BIN)/python -m pytest tests/container -m container $(ARGS)
+
 lock: $(VENV)/.training ## resolve the pinned versions anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --annotation-style line --upgrade pyproject.toml -o requirements/serve.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --annotation-style line --upgrade --extra dev \
 		-c requirements/serve.txt -c requirements/constraints.in pyproject.toml -o requirements/dev.txt
+	$(IMAGE_LOCK) requirements/container-build.in -o requirements/container-build.txt
+	$(IMAGE_LOCK) requirements/serve.txt -o requirements/container.txt
+	$(IMAGE_LOCK) requirements/serve.txt requirements/container-gpu.in --override requirements/container-gpu.overrides \
+		-o requirements/container-gpu.txt
+	$(IMAGE_LOCK) pyproject.toml --extra train -c requirements/dev.txt -o requirements/container-train.txt
 
-clean: ## remove the environment
-	rm -rf $(VENV)
+clean: ## remove the environment, and what container-test keeps
+	rm -rf $(VENV) build
 
 $(VENV)/.created:
 	@echo "Making the environment in $(VENV) with $$($(PYTHON) --version)"

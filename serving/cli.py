@@ -3,6 +3,7 @@
 import sys
 
 from serving.commands import app
+from serving.commands.console import OWN_PROCESS
 from serving.reading import prepare_process
 
 __all__ = ["app", "main"]
@@ -11,4 +12,4 @@ __all__ = ["app", "main"]
 def main() -> None:
     """Run digits."""
     prepare_process()
-    sys.exit(app())
+    sys.exit(app(obj=OWN_PROCESS))

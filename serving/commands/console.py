@@ -13,6 +13,13 @@ from serving.settings import CPU, Backend, Device, Runtime, SettingInvalid, Sett
 
 REJECTED_ROWS, USAGE, COULD_NOT, INTERRUPTED = 1, 2, 3, 130
 
+OWN_PROCESS = "own process"
+"""What a command's context holds where the process is the command's alone, which knows of each thread in it and may fork.
+
+Elsewhere, in a test or a notebook, a library's threads may be at work, and what they hold stays held in a copy for ever:
+OpenCV waits so for threads that a copy has not.
+"""
+
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 MODEL = "Model"

@@ -8,6 +8,7 @@ import typer
 
 from serving.commands import elsewhere, options
 from serving.commands.console import (
+    OWN_PROCESS,
     REJECTED_ROWS,
     USAGE,
     ByRuntime,
@@ -31,6 +32,7 @@ STDOUT = Path("-")
 
 
 def predict(
+    context: typer.Context,
     paths: options.Paths = None,
     output: options.Output = None,
     written: options.Written = None,
@@ -74,20 +76,25 @@ def predict(
     """
     if not paths and listed is None:
         stop("Nothing to predict: name a folder, or see digits predict --help", USAGE)
+    _check_engine(engine, address, workers)
     named = paths or []
     file = None if output in {None, STDOUT} else output
     shape = Shape(format_of(file, written, kaggle=kaggle), probabilities, top)
     outputs = Outputs(file, shape, seen, sorting_of(copy_into, move), report, summary)
     with faults_told(file):
         if server is not None:
-            elsewhere.refuse({"--models": models, "--device": device, "--runtime": runtime, "--address": address})
+            elsewhere.refuse({
+                "--models": models, "--device": device, "--runtime": runtime, "--address": address,
+                "--engine": None if engine == "processes" else engine,
+            })  # fmt: skip
             settings = read_settings()
             by, start = elsewhere.engine_of(server, key_file, model, settings.limits, shape, seen, workers)
         else:
             settings, chosen = choose(model, models, device, runtime)
             recipe = pool.Recipe(find_models(models) / chosen.card.name, settings.limits, shape, seen, settings.backend)
             by = run.Answerer(chosen.identity, chosen.card, chosen.session.library)
-            start = partial(_engine, engine, recipe, address, workers)
+            fork = context.obj == OWN_PROCESS
+            start = partial(_engine, engine, recipe, address, workers, fork=fork)
         outputs.check(named)
         progress = Job(outputs, by, settings.limits, quiet).do(
             lambda: Sources(named, list_file=listed, chosen=Chosen(include or (), exclude or ()), outputs=outputs.own),
@@ -98,8 +105,15 @@ def predict(
         raise typer.Exit(REJECTED_ROWS)
 
 
-def _engine(kind: str, recipe: pool.Recipe, address: str | None, workers: int | None) -> run.Engine:
-    return cluster.Cluster(recipe, address) if kind == "ray" else pool.Pool(recipe, workers or _cores(), fork=True)
+def _check_engine(kind: str, address: str | None, workers: int | None) -> None:
+    if kind == "ray" and workers is not None:
+        stop("A Ray cluster has as many workers as it has cores: leave --workers out", USAGE)
+    if kind != "ray" and address is not None:
+        stop("--address is that of a Ray cluster: --engine ray", USAGE)
+
+
+def _engine(kind: str, recipe: pool.Recipe, address: str | None, workers: int | None, *, fork: bool) -> run.Engine:
+    return cluster.Cluster(recipe, address) if kind == "ray" else pool.Pool(recipe, workers or _cores(), fork=fork)
 
 
 def _cores() -> int:

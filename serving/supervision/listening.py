@@ -1,8 +1,6 @@
 """The listening socket that the supervisor opens and all workers accept from."""
 
-import ctypes
 import socket
-import struct
 import sys
 from contextlib import suppress
 
@@ -10,15 +8,9 @@ BACKLOG = 8192
 """Connections that may wait to be accepted; the kernel's net.core.somaxconn may make it less. Beyond it the kernel drops
 what comes, and a client tries again after one second, three and seven."""
 
-_SO_ATTACH_FILTER = 26
-_DROP_FIRST_PACKETS = (
-    (0x30, 0, 0, 13),  # load the byte of a TCP header that holds its flags
-    (0x54, 0, 0, 0x12),  # of them SYN and ACK
-    (0x15, 0, 1, 0x02),  # SYN alone opens a connection
-    (0x06, 0, 0, 0),  # drop it
-    (0x06, 0, 0, 0x40000),  # pass everything else
-)
-"""Classic BPF: code, jump if true, jump if false, operand."""
+_FEWEST_HOPS = ((socket.IPPROTO_IP, 21), (socket.IPPROTO_IPV6, 73))
+"""IP_MINTTL and IPV6_MINHOPCOUNT of Linux: packets that have fewer hops left are dropped. A socket of IPv6 has both."""
+_ALL_HOPS = 255
 
 
 class CannotListen(Exception):
@@ -55,11 +47,20 @@ def let_nobody_in(listener: socket.socket) -> None:
 
     Closing a listening socket resets what nobody has accepted yet, and a client may have sent its request by then. After
     this a client's first packet is as if lost; when it is sent again, a second later, the socket is closed and refuses.
+    What belongs to a handshake that has begun is let through. A packet filter would do the same, but some kernels allow it
+    to root alone.
     """
+    _require_hops(listener, _ALL_HOPS)
+
+
+def hear_all(connection: socket.socket) -> None:
+    """Take back what a connection has of a listening socket that lets nobody in: it would hear its client no more."""
+    _require_hops(connection, 0)
+
+
+def _require_hops(one: socket.socket, fewest: int) -> None:
     if sys.platform != "linux":
         return
-    program = b"".join(struct.pack("=HBBI", *step) for step in _DROP_FIRST_PACKETS)
-    memory = ctypes.create_string_buffer(program, len(program))
-    filter_ = struct.pack("@HP", len(_DROP_FIRST_PACKETS), ctypes.addressof(memory))
-    with suppress(OSError):  # where a sandbox forbids it, who comes while the socket closes is lost
-        listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, filter_)
+    for level, option in _FEWEST_HOPS if one.family == socket.AF_INET6 else _FEWEST_HOPS[:1]:
+        with suppress(OSError):  # where a sandbox forbids it, who comes while the socket closes is lost
+            one.setsockopt(level, option, fewest)

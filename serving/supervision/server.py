@@ -11,6 +11,7 @@ import uvicorn
 
 from serving.supervision.connection import Configuration, Connection
 from serving.supervision.lifeline import DRAIN_S, NEWCOMERS_S, Word, say
+from serving.supervision.listening import hear_all
 
 MOST_AT_ONCE = 64
 """Connections that one turn of the loop accepts. uvloop's own servers accept one, and a turn may be long."""
@@ -70,6 +71,8 @@ class Server(uvicorn.Server):
                 loop.call_later(PATIENCE_S, self._accept_again, listener)
                 break
             connection.settimeout(0)
+            if self.should_exit:
+                hear_all(connection)
             task = loop.create_task(self._join(connection))
             self._joining.add(task)
             task.add_done_callback(self._joining.discard)

@@ -1,16 +1,21 @@
 """The pool's promises: one order, little taken ahead, an end when it is asked for, and answers that no cut changes."""
 
 import csv
+import errno
 import io
 import itertools
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 from pausing import PausingRecipe
+from typer.testing import CliRunner
 
 from serving.catalogue import Model, load_model
+from serving.cli import app
+from serving.commands.console import OWN_PROCESS
 from serving.folder.items import Item
 from serving.folder.pool import MOST, PATIENCE_SECONDS, WAITING, Cut, Pool
 from serving.folder.rows import Shape
@@ -29,9 +34,9 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("pool") / "log"
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["forked", "spawned"])
-def pool(request: pytest.FixtureRequest, log: Path) -> Iterator[Pool]:
-    made = Pool(PausingRecipe(MODELS / "convnet", Limits(), Shape(), log=log), PROCESSES, fork=request.param)
+@pytest.fixture(scope="module")
+def pool(log: Path) -> Iterator[Pool]:
+    made = Pool(PausingRecipe(MODELS / "convnet", Limits(), Shape(), log=log), PROCESSES)
     yield made
     made.close()
 
@@ -136,3 +141,18 @@ def test_a_batch_of_any_size_gives_the_same_bits(name: str) -> None:
     for size in (1, 3, GRAIN, 3 * GRAIN):
         for start in range(0, len(pictures), size):
             assert session.rows(pictures[start : start + size]).tobytes() == whole[start : start + size].tobytes()
+
+
+@pytest.mark.parametrize("context", [None, OWN_PROCESS])
+def test_only_a_process_of_the_commands_own_is_forked(
+    context: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+
+    def note(*_arguments: Any, fork: bool) -> NoReturn:
+        asked.append(fork)
+        raise OSError(errno.EAGAIN, "no process")
+
+    monkeypatch.setattr("serving.folder.pool.Pool", note)
+    done = CliRunner().invoke(app, ["predict", str(tmp_path), "-o", str(tmp_path.parent / "out.csv")], obj=context)
+    assert (done.exit_code, asked) == (3, [context is not None])
