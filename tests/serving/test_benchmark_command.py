@@ -93,6 +93,7 @@ def test_without_the_test_set_accuracy_is_empty_and_it_says_so(small: tuple[Path
 
 
 def test_the_plot_is_drawn_and_without_accuracy_is_not(small: tuple[Path, Path, np.ndarray], tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
     models, data, _ = small
     command = ("--models", models, *ONNX, *QUICK, "--plot", tmp_path / "plot.png")
     assert benchmark(*command, "--data", data).exit_code == 0
@@ -196,6 +197,8 @@ def test_the_plot_needs_something_to_draw(tmp_path: Path) -> None:
 def test_what_cannot_be_written_is_said_before_anything_is_measured(
     option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if option == "--plot":
+        pytest.importorskip("matplotlib")
     monkeypatch.setattr("serving.benchmark.run.makers", None)
     result = benchmark("--models", MODELS, option, tmp_path / "nowhere" / "out.png")
     assert (result.exit_code, result.stderr.count("\n")) == (3, 1)
