@@ -21,13 +21,20 @@ class Caller(Protocol[Answer_contra]):
 
 
 class Callback(Generic[Given]):
-    """Waits for an answer to go on with."""
+    """Waits for an answer to go on with. Who gives it has others to serve, so what goes wrong then stays here."""
 
-    __slots__ = ("set_exception", "set_result")
+    __slots__ = ("_go_on", "set_exception")
 
-    def __init__(self, set_result: Callable[[Given], object], set_exception: Callable[[Exception], object]) -> None:
-        """Neither may raise."""
-        self.set_result, self.set_exception = set_result, set_exception
+    def __init__(self, go_on: Callable[[Given], object], set_exception: Callable[[Exception], object]) -> None:
+        """go_on: is given the answer; what it raises is given to set_exception, which may not raise."""
+        self._go_on, self.set_exception = go_on, set_exception
+
+    def set_result(self, result: Given, /) -> None:
+        """Go on."""
+        try:
+            self._go_on(result)
+        except Exception as error:  # noqa: BLE001  whatever it is, it belongs to who waits here
+            self.set_exception(error)
 
     def done(self) -> bool:
         """No: what goes on by itself is not given up."""

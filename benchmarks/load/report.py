@@ -12,23 +12,12 @@ from benchmarks.load.memory import Memory
 from benchmarks.load.results import Results
 from benchmarks.load.rounds import Plan
 from benchmarks.load.starvation import Starvation
-
-
-def _table(title: str, *columns: str) -> Table:
-    """The first column holds words, the others numbers."""
-    table = Table(title=title)
-    for place, column in enumerate(columns):
-        table.add_column(column, justify="right" if place else "left", no_wrap=True)
-    return table
-
-
-def _number(value: float | None, form: str) -> str:
-    return "-" if value is None else format(value, form)
+from benchmarks.load.tables import number, table_of
 
 
 def speed_table(measures: Measures, plan: Plan, name: str) -> Table:
     """Everybody under each setting with one set of pictures: medians of the rounds, ratios taken in each round."""
-    table = _table(
+    table = table_of(
         f"{name}: {plan.rounds} round{'s' * (plan.rounds > 1)} of {plan.seconds:g} s, medians",
         "", "pictures/s", "x mosec", "x fastapi", "p50 ms", "p99 ms", "CPU us",
     )  # fmt: skip
@@ -41,10 +30,10 @@ def speed_table(measures: Measures, plan: Plan, name: str) -> Table:
             of = (name, setting, contender)
             table.add_row(
                 f"  {contender}",
-                _number(measures.median(*of), ",.0f"),
-                *(_number(measures.ratio(*of, other), ".2f") for other in ("mosec", "fastapi")),
-                *(_number(measures.median(*of, wait), ".2f") for wait in (p50, p99)),
-                _number(measures.median(*of, cpu), ",.0f"),
+                number(measures.median(*of), ",.0f"),
+                *(number(measures.ratio(*of, other), ".2f") for other in ("mosec", "fastapi")),
+                *(number(measures.median(*of, wait), ".2f") for wait in (p50, p99)),
+                number(measures.median(*of, cpu), ",.0f"),
             )
     return table
 
@@ -61,16 +50,16 @@ def about(contenders: Iterable[str]) -> Iterator[str]:
 
 def bar_table(bars: Sequence[Bar]) -> Table:
     """Each bar and what became of it."""
-    table = _table("bars", "", "is", "at least", "to reach", "at most", "")
+    table = table_of("bars", "", "is", "at least", "to reach", "at most", "")
     for bar in bars:
-        bounds = (_number(bound, "g") for bound in (bar.least, bar.reach, bar.most))
-        table.add_row(bar.what, _number(bar.value, ".2f"), *bounds, bar.verdict)
+        bounds = (number(bound, "g") for bound in (bar.least, bar.reach, bar.most))
+        table.add_row(bar.what, number(bar.value, ".2f"), *bounds, bar.verdict)
     return table
 
 
 def memory_table(memories: Sequence[Memory]) -> Table:
     """What each server holds."""
-    table = _table("memory, PSS summed over all processes", "", "processes", "idle MB", "peak MB", "peak alone MB")
+    table = table_of("memory, PSS summed over all processes", "", "processes", "idle MB", "peak MB", "peak alone MB")
     for one in memories:
         table.add_row(
             one.contender, str(one.processes), *(f"{size:,.0f}" for size in (one.idle_mb, one.peak_mb, one.alone_mb))
@@ -81,7 +70,7 @@ def memory_table(memories: Sequence[Memory]) -> Table:
 def livez_table(told: Starvation) -> Table:
     """How long /livez took."""
     title = f"GET /livez while {told.model} answers {told.rate:,.0f} pictures/s over {told.connections} connections"
-    table = _table(title, "", "asked", "p50 ms", "p99 ms", "max ms", "errors", "asker's own p99 ms")
+    table = table_of(title, "", "asked", "p50 ms", "p99 ms", "max ms", "errors", "asker's own p99 ms")
     for name, one in told.waits.items():
         numbers = (f"{value:.1f}" for value in (one.p50_ms, one.p99_ms, one.max_ms))
         table.add_row(name, str(one.count), *numbers, str(one.errors), f"{one.late_p99_ms:.1f}")

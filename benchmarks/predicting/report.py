@@ -10,6 +10,7 @@ from rich.table import Table
 
 from benchmarks.load.bars import Bar
 from benchmarks.load.report import bar_table
+from benchmarks.load.tables import number, table_of
 from benchmarks.predicting.contenders import BARE, LOOPS, OURS
 from benchmarks.predicting.timing import MEGABYTE, Run
 
@@ -116,45 +117,33 @@ def _speed_table(results: Results, name: str) -> Table:
     title = (
         f"{name}: {runs[0].files:,} files, {results.rounds} round{'s' * (results.rounds > 1)}, medians, ratios in each round"
     )
-    table = _table(title, "", "files/s", "start s", "files/s after it", "of bare", "after it", "x loop", "CPU us a file")
+    table = table_of(title, "", "files/s", "start s", "files/s after it", "of bare", "after it", "x loop", "CPU us a file")
     for contender in dict.fromkeys(run.contender for run in runs):
         table.add_row(
             contender,
-            _number(results.median(name, contender), ",.0f"),
-            _number(results.median(name, contender, lambda run: run.start_s), ".2f"),
-            _number(results.median(name, contender, _rate_after), ",.0f"),
-            _number(results.ratio(name, contender, BARE), ".2f"),
-            _number(results.ratio(name, contender, BARE, _rate_after), ".2f"),
-            _number(results.ratio(name, contender, loop) if loop else None, ".2f"),
-            _number(results.median(name, contender, lambda run: run.cpu_us), ",.1f"),
+            number(results.median(name, contender), ",.0f"),
+            number(results.median(name, contender, lambda run: run.start_s), ".2f"),
+            number(results.median(name, contender, _rate_after), ",.0f"),
+            number(results.ratio(name, contender, BARE), ".2f"),
+            number(results.ratio(name, contender, BARE, _rate_after), ".2f"),
+            number(results.ratio(name, contender, loop) if loop else None, ".2f"),
+            number(results.median(name, contender, lambda run: run.cpu_us), ",.1f"),
         )
     return table
 
 
 def _memory_table(runs: Sequence[Run]) -> Table:
-    table = _table("memory, MB of 10^6 bytes", "", "peak of all processes (PSS)", "the largest one's (RSS)")
+    table = table_of("memory, MB of 10^6 bytes", "", "peak of all processes (PSS)", "the largest one's (RSS)")
     for run in runs:
-        table.add_row(f"{run.pictures}, {run.contender}", *(_number(size, ",.0f") for size in (run.peak_mb, run.largest_mb)))
+        table.add_row(f"{run.pictures}, {run.contender}", *(number(size, ",.0f") for size in (run.peak_mb, run.largest_mb)))
     return table
 
 
 def _held_table(held: Sequence[Run]) -> Table:
-    table = _table(
+    table = table_of(
         "digits predict, files of one folder", "", "parent at most MB", "all processes (PSS) MB", "files/s", "first row s"
     )
     for one in held:
-        sizes = _number(one.first_mb, ",.1f"), _number(one.peak_mb, ",.0f")
+        sizes = number(one.first_mb, ",.1f"), number(one.peak_mb, ",.0f")
         table.add_row(f"{one.files:,}", *sizes, f"{one.rate:,.0f}", f"{one.start_s:.2f}")
     return table
-
-
-def _table(title: str, *columns: str) -> Table:
-    """The first column holds words, the others numbers."""
-    table = Table(title=title)
-    for place, column in enumerate(columns):
-        table.add_column(column, justify="right" if place else "left", no_wrap=True)
-    return table
-
-
-def _number(value: float | None, form: str) -> str:
-    return "-" if value is None else format(value, form)

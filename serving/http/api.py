@@ -128,8 +128,11 @@ class Api:
     def _look_at(self, request: Request, route: Route, handler: AtOnce, body: bytes, send: SendAtOnce) -> None:
         def answer(response: Response) -> None:
             self._leaves(request)
-            send(response.status, _headers(response, request, self._guard.headers(request)), response.body)
-            self._tell(request, response, route.pattern)
+            try:
+                send(response.status, _headers(response, request, self._guard.headers(request)), response.body)
+                self._tell(request, response, route.pattern)
+            except Exception:
+                log.exception("the answer to request %s failed", request.id)
 
         def fail(error: Exception) -> None:
             answer(self._told(request, error))

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import io
+from types import ModuleType
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ from PIL import Image
 
 from serving import engine
 from serving.catalogue import Catalogue, Model
+from serving.http import predict
 from serving.http.api import Api
 from serving.settings import Settings, find_models
 
@@ -265,17 +267,18 @@ def test_our_own_bug_is_a_500_without_detail(
     assert "secret detail" in caplog.text
 
 
+@pytest.mark.parametrize(("module", "name"), [(engine, "outcomes_of"), (predict, "answer")])
 def test_a_bug_that_one_request_meets_is_not_told_to_those_in_the_same_batch(
-    api: Api, digits: list[bytes], monkeypatch: pytest.MonkeyPatch
+    api: Api, digits: list[bytes], monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str
 ) -> None:
     def fail_at_a_seven(*arguments: Any) -> Any:
-        told = outcomes_of(*arguments)
-        if told[0].digit == 7:
+        told = works(*arguments)
+        if (told["digit"] if isinstance(told, dict) else told[0].digit) == 7:
             raise RuntimeError
         return told
 
-    outcomes_of = engine.outcomes_of
-    monkeypatch.setattr(engine, "outcomes_of", fail_at_a_seven)
+    works = getattr(module, name)
+    monkeypatch.setattr(module, name, fail_at_a_seven)
 
     async def go() -> list[httpx.Response]:
         async with httpx.AsyncClient(transport=WAY["transport"](api), base_url="http://digits") as client:
