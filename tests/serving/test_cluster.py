@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tarfile
+import time
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 from crashing import ABORTS, CrashingRecipe
-from slow import SlowRecipe, begun
+from held import HeldRecipe, begun
 
 from serving.catalogue import load_model
 from serving.folder import cluster, run
@@ -87,23 +88,34 @@ def items_of(*named: Path) -> Iterator[Item]:
     return iter(Sources([str(one) for one in named]))
 
 
+def wait_for_held(log: Path, held_from: int) -> set[int]:
+    """Until both nodes have a task that is held; their first items."""
+    until = time.monotonic() + 60
+    while len(held := {asker: first for first, asker in begun(log) if first >= held_from}) < 2:
+        assert time.monotonic() < until, "one of the nodes does nothing"
+        time.sleep(0.05)
+    return set(held.values())
+
+
 @pytest.mark.slow  # first, before the others' cluster stands: Ray knows one at a time in a process
 def test_a_node_that_is_lost_half_way_loses_and_doubles_nothing(scans: Path, tmp_path: Path) -> None:
-    log = tmp_path / "begun"
+    log, hold, half = tmp_path / "begun", tmp_path / "hold", FILES // 2
+    hold.touch()
     with nodes(2) as both:
-        engine = Cluster(SlowRecipe(MODEL, Limits(), Shape(probabilities=True), log=log), both.address)
+        recipe = HeldRecipe(MODEL, Limits(), Shape(probabilities=True), log=log, hold=hold, held_from=half)
+        engine = Cluster(recipe, both.address)
         try:
             parts: list[Done] = []
-            is_lost = False
             for done in engine.done(items_of(scans), 0, lambda: False):
-                parts.append(done)
-                if not is_lost and sum(one.items for one in parts) > FILES // 2:
-                    before, is_lost = begun(log), True
+                if not parts:  # and so some have answered; what is under way on either node does not end
+                    held = wait_for_held(log, half)
                     both.remove_node(both.list_all_nodes()[-1], allow_graceful=False)  # SIGKILL
+                    hold.unlink()
+                parts.append(done)
         finally:
             engine.close()
-    assert len({asker for _, asker in before}) == 2, "both nodes worked"
-    assert max(Counter(first for first, _ in begun(log)).values()) > 1, "what was lost was done again"
+    again = {first for first, times in Counter(first for first, _ in begun(log)).items() if times > 1}
+    assert again & held, "what was lost was done again"
     assert bytes_of(parts) == bytes_of(done_by(Pool(RECIPE, 2), items_of(scans)))
 
 
