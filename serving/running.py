@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ def run(host: str, port: int, settings: Settings, tell: Callable[[str], None]) -
             workers = f"{settings.workers} workers" if settings.workers > 1 else "1 worker"
             tell(f"digits: ready at {url(listener)}: {told['model']}, {told['models']} models, {workers}")
 
-        supervise(listener, folder, Plan(settings.workers, work, ready))
+        notice_s = settings.notice_seconds
+        supervise(listener, folder, Plan(settings.workers, partial(work, notice_s=notice_s), ready, notice_s))
 
 
 def _prepare_environment(folder: Path) -> None:

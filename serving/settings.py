@@ -62,6 +62,8 @@ class Settings:
     """DIGITS_MAX_REQUEST_PIXELS: of all pictures of one request."""
     max_held_bytes: int = 128 * 2**20
     """DIGITS_MAX_HELD_BYTES: of the requests that one worker has not answered yet."""
+    notice_seconds: int = 0
+    """DIGITS_NOTICE_SECONDS: that a service told to end goes on as before, but for /readyz, which answers 503."""
     body_seconds: int = 30
     """DIGITS_BODY_SECONDS: until a request's body has to be complete."""
     max_batch: int = 64
@@ -99,12 +101,12 @@ def find_models(option: Path | None = None, environment: Mapping[str, str] = os.
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings of a service. Raises SettingInvalid."""
 
-    def positive(name: str, default: int) -> int:
+    def whole(name: str, default: int, least: int = 1) -> int:
         text = environment.get(PREFIX + name, "")
         if not text:
             return default
-        if not text.isdecimal() or int(text) < 1:
-            raise SettingInvalid(f"{PREFIX}{name} must be a whole number from 1, not {text!r}")
+        if not text.isdecimal() or int(text) < least:
+            raise SettingInvalid(f"{PREFIX}{name} must be a whole number from {least}, not {text!r}")
         return int(text)
 
     def one_of(name: str, allowed: tuple[str, ...], default: str) -> Any:
@@ -117,7 +119,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         return tuple(part for text in environment.get(PREFIX + name, "").split(",") if (part := text.strip()))
 
     def limit(name: str) -> int:
-        return positive("MAX_PICTURE_" + name.removeprefix("max_").upper(), getattr(plain.limits, name))
+        return whole("MAX_PICTURE_" + name.removeprefix("max_").upper(), getattr(plain.limits, name))
 
     plain = Settings(models=find_models(environment=environment))
     return Settings(
@@ -125,16 +127,17 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         model=environment.get(PREFIX + "MODEL") or plain.model,
         runtime=one_of("RUNTIME", get_args(Runtime), plain.runtime),
         device=one_of("DEVICE", get_args(Device), plain.device),
-        workers=positive("WORKERS", plain.workers),
-        max_body_bytes=positive("MAX_BODY_BYTES", plain.max_body_bytes),
-        max_files=positive("MAX_FILES", plain.max_files),
-        max_waiting=positive("MAX_WAITING", plain.max_waiting),
-        max_waiting_pixels=positive("MAX_WAITING_PIXELS", plain.max_waiting_pixels),
-        max_wait_seconds=positive("MAX_WAIT_SECONDS", plain.max_wait_seconds),
-        max_request_pixels=positive("MAX_REQUEST_PIXELS", plain.max_request_pixels),
-        max_held_bytes=positive("MAX_HELD_BYTES", plain.max_held_bytes),
-        body_seconds=positive("BODY_SECONDS", plain.body_seconds),
-        max_batch=positive("MAX_BATCH", plain.max_batch),
+        workers=whole("WORKERS", plain.workers),
+        max_body_bytes=whole("MAX_BODY_BYTES", plain.max_body_bytes),
+        max_files=whole("MAX_FILES", plain.max_files),
+        max_waiting=whole("MAX_WAITING", plain.max_waiting),
+        max_waiting_pixels=whole("MAX_WAITING_PIXELS", plain.max_waiting_pixels),
+        max_wait_seconds=whole("MAX_WAIT_SECONDS", plain.max_wait_seconds),
+        max_request_pixels=whole("MAX_REQUEST_PIXELS", plain.max_request_pixels),
+        max_held_bytes=whole("MAX_HELD_BYTES", plain.max_held_bytes),
+        notice_seconds=whole("NOTICE_SECONDS", plain.notice_seconds, least=0),
+        body_seconds=whole("BODY_SECONDS", plain.body_seconds),
+        max_batch=whole("MAX_BATCH", plain.max_batch),
         api_keys=several("API_KEYS") + _keys_in(environment.get(PREFIX + "API_KEYS_FILE", "")),
         access_log=one_of("ACCESS_LOG", get_args(Logged), plain.access_log),
         cors_origins=several("CORS_ORIGINS"),

@@ -28,8 +28,8 @@ YOUNG = 10_000
 """Objects that may be made before those made last are looked over for cycles: requests leave none."""
 
 
-def work(listener: socket.socket, lifeline: socket.socket) -> None:
-    """Serve until told to end."""
+def work(listener: socket.socket, lifeline: socket.socket, notice_s: float) -> None:
+    """Serve until told to end, and so long after it."""
     _set_up_logging()
     gc.set_threshold(YOUNG)
     try:
@@ -40,7 +40,7 @@ def work(listener: socket.socket, lifeline: socket.socket) -> None:
     share = Share(Board(run_folder(), worker_count()), worker_index())
     most = min(MAX_CONNECTIONS, _allow_files(MAX_CONNECTIONS + OTHER_FILES) - OTHER_FILES)
     config = Configuration(app, share, most, lifespan="on", timeout_graceful_shutdown=GRACE_S)
-    Server(config, lifeline, told()).run(sockets=[listener])
+    Server(config, lifeline, told(), notice_s).run(sockets=[listener])
 
 
 def _set_up_logging() -> None:

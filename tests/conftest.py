@@ -10,6 +10,22 @@ from serving.catalogue import Model, load_model
 
 ROOT = Path(__file__).parent.parent
 PICTURES = Path(__file__).parent / "pictures"
+REPORT = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[REPORT] = []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for line in config.stash[REPORT]:
+        terminalreporter.write_line(line, bold=True, red="neither" in line)  # what was neither built nor run
+
+
+@pytest.fixture(scope="session")
+def report(request: pytest.FixtureRequest) -> list[str]:
+    """Lines that are told at the end of the run."""
+    return request.config.stash[REPORT]
 
 
 def bomb(side: int) -> bytes:

@@ -92,6 +92,11 @@ def overloaded(headers: Headers = ()) -> HttpError:
     return HttpError(503, "overloaded", message, ((b"retry-after", b"1"), *headers))
 
 
+def ending() -> HttpError:
+    """Ready no more: whoever spreads requests is to send them elsewhere."""
+    return HttpError(503, "ending", "This server is about to end. Requests are answered a little longer.")
+
+
 def internal() -> HttpError:
     """Our own bug; the log has the rest."""
     return HttpError(500, "internal", "Something went wrong here. It was logged.")

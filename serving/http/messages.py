@@ -22,6 +22,8 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 AT_ONCE = "digits.at_once"
 """An extension of ASGI that our connections have: a SendAtOnce."""
+ENDING = "digits.ending"
+"""Is true in ASGI's state, which our server shares with the application, once it has been told to end."""
 
 JSON: Headers = ((b"content-type", b"application/json"),)
 

@@ -10,13 +10,13 @@ from contextlib import suppress
 from typing import NamedTuple
 
 DRAIN_S = 0.5
-"""After a signal to end, connections are still let in and answered for so long, each closed after its answer."""
+"""Before the end connections are still let in and answered for so long, each closed after its answer."""
 LAST_LOOK_S = 0.1
 """Before that time is over the kernel lets in nobody new, so that the queue of the socket is empty when it is closed."""
 NEWCOMERS_S = 0.5
 """Then connections that have not asked for anything yet are waited for at most so long."""
 GRACE_S = 60
-"""Answers that take longer than this after the signal are given up."""
+"""Answers that take longer than this are given up."""
 
 
 class Word(NamedTuple):

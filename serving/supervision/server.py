@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import uvicorn
 
+from serving.http.messages import ENDING
 from serving.supervision.connection import Configuration, Connection
 from serving.supervision.lifeline import DRAIN_S, NEWCOMERS_S, Word, say
 from serving.supervision.listening import hear_all
@@ -24,10 +25,10 @@ PATIENCE_S = 0.1
 class Server(uvicorn.Server):
     """Accepts by itself. Ends when told to by a signal, or when the supervisor is gone."""
 
-    def __init__(self, config: Configuration, lifeline: socket.socket, told: dict[str, object]) -> None:
-        """told: what the supervisor shall know when this worker is ready."""
+    def __init__(self, config: Configuration, lifeline: socket.socket, told: dict[str, object], notice_s: float = 0) -> None:
+        """told: what the supervisor shall know when this worker is ready. notice_s: it says so long that it will end."""
         super().__init__(config)
-        self._share, self._lifeline, self._told = config.share, lifeline, told
+        self._share, self._lifeline, self._told, self._notice_s = config.share, lifeline, told, notice_s
         self._orphaned = False
         self._listeners: Sequence[socket.socket] = ()
         self._at_once = 1
@@ -45,7 +46,10 @@ class Server(uvicorn.Server):
         say(self._lifeline, Word(ready=self._told))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer everybody and close each connection after its answer; only then close those that are idle."""
+        """Give notice; then answer everybody and close each connection after its answer; only then those that are idle."""
+        if not self._orphaned:
+            self.lifespan.state[ENDING] = True
+            await _until(lambda: self._orphaned, self._notice_s)
         self._share.close()
         for connection in self._connections():
             if not connection.idle:

@@ -50,6 +50,8 @@ class Plan:
     """What a worker does until it is told to end, given the listening socket and its end of the lifeline."""
     on_ready: Callable[[dict[str, object]], None]
     """Called once, when all accept, with what the first of them says of itself."""
+    notice_s: float
+    """How long workers go on after they are told to end, before the end begins."""
 
 
 def supervise(listener: socket.socket, folder: Path, plan: Plan) -> None:
@@ -143,8 +145,9 @@ class _Supervisor:
             return
         self._ending = True
         self._signal_all(signal.SIGTERM)
-        self._after(DRAIN_S - LAST_LOOK_S, self._let_nobody_in)
-        self._after(DRAIN_S + GRACE_S, self._give_up)
+        drain_s = self._plan.notice_s + DRAIN_S
+        self._after(drain_s - LAST_LOOK_S, self._let_nobody_in)
+        self._after(drain_s + GRACE_S, self._give_up)
 
     def _let_nobody_in(self) -> None:
         let_nobody_in(self._listener)

@@ -7,12 +7,10 @@ import containers
 import pytest
 
 NOT_RUN = "the container image was neither built nor run: "
-REPORT = pytest.StashKey[list[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "container: builds the image and runs it (needs root, buildah and podman)")
-    config.stash[REPORT] = []
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -21,17 +19,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         asked = [item for item in items if not item.get_closest_marker("container")]
         config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("container")])
         items[:] = asked
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    for line in config.stash[REPORT]:
-        terminalreporter.write_line(line, bold=True, red=NOT_RUN in line)
-
-
-@pytest.fixture(scope="session")
-def report(request: pytest.FixtureRequest) -> list[str]:
-    """Lines that are told at the end of the run."""
-    return request.config.stash[REPORT]
 
 
 @pytest.fixture(scope="session")

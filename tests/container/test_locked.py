@@ -1,30 +1,28 @@
 """The image as it is to be run: locked down. What it may not, what it answers, and how it comes through attacks."""
 
 import csv
-import http.client
 import io
 import os
 import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
 
 import httpx
 import numpy as np
 import pytest
 import started
+from confined import Confinement, confinement_of, mounts_of
 from containers import LOCKED, ROOT, Container, Engine
+from load import ANSWERED, LOST, Load
 from PIL import Image
 
 pytestmark = pytest.mark.container
 
 WORKERS = 2
-LOST = "lost"
 DRAIN_S = 20
 
 
@@ -46,11 +44,6 @@ def ask(url: str, pictures: list[bytes]) -> list[int | None]:
     files = [("file", (f"{number}.png", picture)) for number, picture in enumerate(pictures)]
     told = httpx.post(f"{url}/predict", files=files, timeout=30, trust_env=False).raise_for_status().json()
     return [one["digit"] for one in told["predictions"]]
-
-
-def status_of(pid: int) -> dict[str, str]:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return {name: value.strip() for name, value in (line.split(":", 1) for line in lines)}
 
 
 def wait_for_all_workers(container: Container, without: int = 0) -> None:
@@ -75,21 +68,13 @@ def workers_up(container: Container) -> int:
 def test_every_process_is_confined(locked: Container) -> None:
     pids = started.tree(locked.pid())
     assert len(pids) == 1 + WORKERS
+    user = frozenset({10001})
     for pid in pids:
-        told = status_of(pid)
-        assert told["Uid"].split() == ["10001"] * 4
-        assert told["Gid"].split() == ["10001"] * 4
-        for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
-            assert int(told[name], 16) == 0, name
-        assert told["NoNewPrivs"] == "1"
-        assert told["Seccomp"] == "2"
-        for space in ("mnt", "pid", "ipc", "uts"):
-            assert Path(f"/proc/{pid}/ns/{space}").readlink() != Path(f"/proc/self/ns/{space}").readlink(), space
+        assert confinement_of(pid) == Confinement(uids=user, gids=user, shares=frozenset({"net"}))
 
 
 def test_its_root_is_read_only_and_only_tmp_can_be_written(locked: Container) -> None:
-    mounts = [line.split() for line in Path(f"/proc/{locked.pid()}/mounts").read_text().splitlines()]
-    options = {where: set(flags.split(",")) for _, where, _, flags, *_ in mounts}
+    options = mounts_of(locked.pid())
     assert "ro" in options["/"]
     assert {"rw", "noexec", "nosuid", "nodev"} <= options["/tmp"]  # noqa: S108  in the container
     tried = locked.python(
@@ -138,7 +123,7 @@ def test_digits_verify_finds_the_same_answers_as_here(locked: Container) -> None
 
 def test_any_user_will_do(engine: Engine, image: str, digits: list[bytes]) -> None:
     with engine.serving(image, *LOCKED, "--user=54321:0") as container:
-        assert status_of(container.pid())["Uid"].split() == ["54321"] * 4
+        assert confinement_of(container.pid()).uids == {54321}
         assert ask(container.url, digits) == list(range(10))
 
 
@@ -171,60 +156,14 @@ def test_it_predicts_a_mounted_folder(engine: Engine, image: str, tmp_path: Path
     assert {str(digit): read[str(digit)] for digit in range(10)} == {str(digit): str(digit) for digit in range(10)}
 
 
-class Load:
-    """Clients that ask one picture after another; what became of each request that the service has taken on."""
-
-    def __init__(self, port: int, pictures: list[bytes], clients: int, most: int) -> None:
-        self._port, self._pictures, self._most = port, pictures, most
-        self.fates: Counter[str] = Counter()
-        self.closed = threading.Event()
-        self._threads = [threading.Thread(target=self._client, args=(number,)) for number in range(clients)]
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for thread in self._threads:
-            thread.join(60)
-            assert not thread.is_alive()
-
-    def _client(self, number: int) -> None:
-        keeps = number % 2 == 0  # half of them keep their connection
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
-        for turn in range(self._most):
-            digit = (number + turn) % 10
-            if connection.sock is None:
-                try:
-                    connection.connect()
-                except ConnectionRefusedError:
-                    self.closed.set()
-                    return
-            self.fates[self._fate(connection, digit)] += 1
-            if not keeps:
-                connection.close()
-
-    def _fate(self, connection: http.client.HTTPConnection, digit: int) -> str:
-        try:
-            connection.request("POST", "/predict", self._pictures[digit], {"content-type": "image/png"})
-            answer = connection.getresponse()
-            body = answer.read()
-        except (OSError, http.client.HTTPException) as error:
-            connection.close()
-            return f"{LOST}: {error!r}"
-        right = answer.status == 200 and f'"digit":{digit},'.encode() in body
-        return "answered" if right else f"{answer.status}: {body[:200]!r}"
-
-
 def test_sigterm_under_load_loses_nothing_that_was_accepted(fresh: Container, digits: list[bytes]) -> None:
-    with Load(fresh.server.port, digits, clients=16, most=20_000) as load:
+    with Load(fresh.server.port, digits, clients=16) as load:
         time.sleep(2)
         before = load.fates.total()
         fresh.server.process.send_signal(signal.SIGTERM)
         assert fresh.server.process.wait(DRAIN_S) == 0
-    assert load.closed.is_set()
-    assert set(load.fates) == {"answered"}, load.fates
+        assert load.closed.wait(DRAIN_S)
+    assert load.fates.keys() == {ANSWERED}
     assert load.fates.total() >= before > 500
 
 

@@ -1,29 +1,13 @@
 """What is deployed, as it is written; and the tools that judge it, which are asked for loudly."""
 
-import os
-import shutil
-import sys
-from pathlib import Path
-
 import pytest
-
-NOT_CHECKED = "the files of deploy/ were not checked in full: "
-
-
-def tool(name: str, package: str) -> str:
-    """The path of a program, beside this Python or elsewhere. Missing, it is a skip, or a failure where it must be there."""
-    beside = str(Path(sys.executable).parent)
-    if found := shutil.which(name, path=os.pathsep.join([beside, os.environ.get("PATH", "")])):
-        return found
-    why = f"{NOT_CHECKED}{name} cannot be found; install {package}"
-    if os.environ.get("REQUIRE_CONTAINERS"):
-        pytest.fail(why)
-    pytest.skip(why)
+import tools
+from tools import tool
 
 
 @pytest.fixture(scope="session")
 def kubectl() -> str:
-    return tool("kubectl", "kubectl, of version 1.30 or later")
+    return tools.kubectl()
 
 
 @pytest.fixture(scope="session")

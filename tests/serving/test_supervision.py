@@ -332,6 +332,29 @@ def test_ending_under_load_loses_no_request(
             Client(service.port)
 
 
+def test_before_it_ends_it_says_so_and_goes_on_for_as_long_as_it_is_to_give_notice(
+    tmp_path: Path, digits: list[bytes]
+) -> None:
+    def get(path: str) -> tuple[int, bytes]:
+        with Client(service.port) as fresh:
+            return fresh.ask(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+
+    with serving(tmp_path, DIGITS_NOTICE_SECONDS="2") as service, Client(service.port) as client:
+        assert client.ask(post(digits[7]))[0] == 200
+        assert get("/readyz")[0] == get("/v2/health/ready")[0] == 200
+        service.process.terminate()
+        began = time.monotonic()
+        wait_for(lambda: get("/readyz")[0] == get("/v2/health/ready")[0] == 503, seconds=1.5)
+        assert json.loads(get("/readyz")[1])["error"]["code"] == "ending"
+        assert get("/livez")[0] == 200
+        time.sleep(began + 1.5 - time.monotonic())  # longer than connections are let in without it
+        assert get("/livez")[0] == 200
+        assert client.ask(post(digits[7]))[0] == 200
+        assert not client.closed
+        assert service.wait_for_end() == 0
+        assert 2 < time.monotonic() - began < 6
+
+
 def test_workers_do_not_outlive_a_killed_supervisor_and_the_next_one_clears_up(tmp_path: Path, digits: list[bytes]) -> None:
     with serving(tmp_path, "--workers", "2") as service, Client(service.port) as client:
         pids = service.workers()

@@ -170,7 +170,15 @@ def _probes(model: Model) -> Paths:
     return {
         "/livez": {"get": get("livez", "Whether the service answers.", alive, told)},
         "/healthz": {"get": get("healthz", "The same as /livez.", alive, told)},
-        "/readyz": {"get": get("readyz", "Which models answer, after each has been run once.", ready, models)},
+        "/readyz": {
+            "get": get(
+                "readyz",
+                "Which models answer, after each has been run once.",
+                ready,
+                models,
+                refused=refusals(errors.ending()),
+            )
+        },
     }
 
 

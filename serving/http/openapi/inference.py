@@ -115,11 +115,12 @@ def operations(settings: Settings, model: Model, picture: Ink) -> Paths:
             **_refused(settings, bad('The request must be empty or a JSON object such as {"ready": true}.')),
         },
     }
+    ending = refusals(errors.ending(), form=PLAIN)
     paths: Paths = {
         "/v2": {"get": get("server_metadata", "What this server is.", reference("ServerMetadata"), server)},
         "/v2/": {"get": get("server_metadata_", "The same as /v2.", reference("ServerMetadata"), server)},
         "/v2/health/live": {"get": get("server_live", "Whether the service answers.", LIVE, {"live": True})},
-        "/v2/health/ready": {"get": get("server_ready", "Whether models answer.", LIVE, {"live": True})},
+        "/v2/health/ready": {"get": get("server_ready", "Whether models answer.", LIVE, {"live": True}, refused=ending)},
         "/v2/repository/index": {"post": index},
     }
     one = parameter("name", TEXT, "A model's name.", name, "path")

@@ -8,6 +8,7 @@ from serving.admission import Overloaded
 from serving.engine import Engine
 from serving.http import errors
 from serving.http.errors import HttpError
+from serving.http.health import check_stays
 from serving.http.intake import Intake
 from serving.http.messages import Request, Response, json_response
 from serving.http.models import find
@@ -75,8 +76,9 @@ class OpenInference:
         """Whether the event loop turns."""
         return json_response({"live": True})
 
-    async def ready(self, _request: Request) -> Response:
-        """Whether models answer; a worker that answers at all has run each once."""
+    async def ready(self, request: Request) -> Response:
+        """Whether models answer; a worker that answers at all has run each once. Raises HttpError 503 as /readyz does."""
+        check_stays(request)
         return json_response({"live": True})  # the protocol's text has this key here too
 
     async def model(self, _request: Request, name: str, version: str | None = None) -> Response:
