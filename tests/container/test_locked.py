@@ -157,7 +157,7 @@ def test_it_predicts_a_mounted_folder(engine: Engine, image: str, tmp_path: Path
 
 
 def test_sigterm_under_load_loses_nothing_that_was_accepted(fresh: Container, digits: list[bytes]) -> None:
-    with Load(fresh.server.port, digits, clients=16) as load:
+    with Load(fresh.server.port, digits, kept=8, fresh=8) as load:
         time.sleep(2)
         before = load.fates.total()
         fresh.server.process.send_signal(signal.SIGTERM)

@@ -182,7 +182,7 @@ def test_a_rolling_restart_fails_no_request(
     balanced: Balanced, digits: list[bytes], large_digits: list[bytes], report: list[str]
 ) -> None:
     again, began = balanced.sent_again(), time.monotonic()
-    with Load(balanced.port, digits, clients=14) as small, Load(balanced.port, large_digits, clients=2) as large:
+    with Load(balanced.port, digits, kept=7, fresh=7) as small, Load(balanced.port, large_digits, kept=1, fresh=1) as large:
         for replica in balanced.replicas:
             balanced.wait_for_answers_of(replica)
             restart(balanced, replica)
@@ -205,7 +205,7 @@ def test_a_rolling_restart_fails_no_request(
 def test_a_frozen_replica_is_taken_out_and_comes_back(balanced: Balanced, digits: list[bytes], report: list[str]) -> None:
     frozen, going = balanced.replicas
     again = balanced.sent_again()
-    with Load(balanced.port, digits, clients=8) as load:
+    with Load(balanced.port, digits, kept=4, fresh=4) as load:
         balanced.wait_for_answers_of(frozen)
         with frozen.stopped():
             out = wait_for(lambda: balanced.says(frozen, "DOWN"))

@@ -22,6 +22,7 @@ from typing import Any, Self
 import pytest
 import started
 import uvicorn
+from load import Load
 from started import Started
 
 from serving.run_folder import new_run_folder
@@ -158,51 +159,12 @@ class Client:
         return data
 
 
-class Load:
-    """Clients that each ask again as soon as they are answered, until nobody listens any more or the block ends."""
-
-    def __init__(self, port: int, digit: bytes, kept: int, fresh: int) -> None:
-        """kept: clients that keep their connection as long as they may; fresh: those that open one for each request."""
-        self._port, self._request = port, post(digit)
-        self.answered, self.wrong, self.lost = 0, 0, 0
-        self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._ask, args=(one < kept,)) for one in range(kept + fresh)]
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join(PATIENCE_S)
-
-    def _ask(self, keeping: bool) -> None:
-        while not self._over.is_set():
-            try:
-                client = Client(self._port)
-            except OSError:  # refused: the service is ending
-                return
-            with client:
-                while not self._over.is_set():
-                    try:
-                        status, body = client.ask(self._request)
-                    except Gone:
-                        self.lost += 1
-                        break
-                    self.answered += 1
-                    self.wrong += status != 200 or json.loads(body)["predictions"][0]["digit"] != 7
-                    if client.closed or not keeping:
-                        break
-
-
 @pytest.mark.parametrize("bentoml", [False, True], ids=["digits serve", "bentoml serve in a container"])
 def test_a_killed_worker_costs_what_it_held_and_is_replaced(bentoml: bool, tmp_path: Path, digits: list[bytes]) -> None:
     more = {"BENTOML_CONTAINERIZED": "true"} if bentoml else {}
     with serving(tmp_path, bentoml=bentoml, DIGITS_WORKERS="2", **more) as service:
         kept, killed = service.workers()
-        with Load(service.port, digits[7], kept=4, fresh=2) as load:
+        with Load(service.port, digits, kept=4, fresh=2) as load:
             wait_for(lambda: load.answered > 50)
             began = time.monotonic()
             os.kill(killed, signal.SIGKILL)
@@ -310,7 +272,7 @@ def test_ending_under_load_loses_no_request(
 ) -> None:
     with serving(tmp_path, "--workers", workers) as service:
         pids = service.workers()
-        with Client(service.port) as idle, Client(service.port) as slow, Load(service.port, digits[7], 6, 6) as load:
+        with Client(service.port) as idle, Client(service.port) as slow, Load(service.port, digits, kept=6, fresh=6) as load:
             assert idle.ask(post(digits[7]))[0] == 200
             slow.send(post(digits[7])[:-10])
             wait_for(lambda: load.answered > 100)
@@ -380,7 +342,7 @@ def test_clients_are_spread_over_the_workers(tmp_path: Path, digits: list[bytes]
         def spread() -> list[int]:
             return sorted(board.least_of_others(1 - index) for index in range(2))
 
-        with Load(service.port, digits[7], kept=4, fresh=0) as load:
+        with Load(service.port, digits, kept=4, fresh=0) as load:
             wait_for(lambda: spread() == [2, 2])
             os.kill(service.workers()[0], signal.SIGKILL)
             wait_for(lambda: spread() == [4, ABSENT])  # the other has all, and the new one has a place of its own

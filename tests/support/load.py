@@ -9,25 +9,23 @@ from typing import Self
 
 LOST = "lost"
 ANSWERED = "answered"
-"""With 200 and the right digit."""
 PATIENCE_S = 60.0
 
 
 class Load:
-    """Clients that ask for one picture after another until the block ends or nobody listens any more.
+    """Clients that ask for one picture after another until the block ends or nobody listens any more."""
 
-    Half of them keep their connection, the others open one for each request.
-    """
-
-    def __init__(self, port: int, pictures: list[bytes], clients: int) -> None:
-        """pictures: one of each digit, in order."""
+    def __init__(self, port: int, pictures: list[bytes], *, kept: int, fresh: int) -> None:
+        """pictures: one of each digit, in order. kept: clients that keep their connection; fresh: that open one for each."""
         self._port, self._pictures = port, pictures
         self.fates: Counter[str] = Counter()
         self.slowest_s = 0.0
         self.closed = threading.Event()
         """Somebody was refused a connection."""
         self._over, self._lock = threading.Event(), threading.Lock()
-        self._threads = [threading.Thread(target=self._client, args=(number,)) for number in range(clients)]
+        self._threads = [
+            threading.Thread(target=self._client, args=(number, number < kept)) for number in range(kept + fresh)
+        ]
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -40,12 +38,28 @@ class Load:
             thread.join(PATIENCE_S)
             assert not thread.is_alive()
 
-    def _client(self, number: int) -> None:
-        with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE_S / 2)) as connection:
-            self._ask(connection, number)
+    @property
+    def answered(self) -> int:
+        """With 200 and the right digit."""
+        return self.fates[ANSWERED]
 
-    def _ask(self, connection: http.client.HTTPConnection, number: int) -> None:
-        keeps = number % 2 == 0
+    @property
+    def lost(self) -> int:
+        """Sent, and never answered."""
+        with self._lock:
+            return sum(count for fate, count in self.fates.items() if fate.startswith(LOST))
+
+    @property
+    def wrong(self) -> int:
+        """Answered otherwise."""
+        with self._lock:
+            return sum(count for fate, count in self.fates.items() if not fate.startswith((ANSWERED, LOST)))
+
+    def _client(self, number: int, keeps: bool) -> None:
+        with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE_S / 2)) as connection:
+            self._ask(connection, number, keeps)
+
+    def _ask(self, connection: http.client.HTTPConnection, number: int, keeps: bool) -> None:
         while not self._over.is_set():
             if connection.sock is None:
                 try:
