@@ -1,8 +1,10 @@
-"""GET /models and /models/NAME: what there is to ask, and what became of what could not be loaded."""
+"""GET /models and below: what there is to ask, what became of what could not be loaded, and the files themselves."""
 
+import asyncio
 from dataclasses import asdict
+from pathlib import Path
 
-from serving.catalogue import Model, ModelRefused
+from serving.catalogue import Model, ModelRefused, proved_file
 from serving.engine import Engine
 from serving.http import errors
 from serving.http.messages import Request, Response, json_response
@@ -10,10 +12,11 @@ from serving.lineup import Served, Standing
 
 
 class Models:
-    """The handlers of GET /models and of a card."""
+    """The handlers of GET /models, of a card and of a model's file."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, folder: Path) -> None:
+        """folder: where the models are."""
+        self._engine, self._folder = engine, folder
 
     async def cards(self, _request: Request) -> Response:
         """Every card, the default's name, why others are not served, and how each name stands in this worker."""
@@ -28,6 +31,18 @@ class Models:
     async def card(self, _request: Request, name: str) -> Response:
         """One model's card. Raises HttpError 404."""
         return json_response(asdict(find(self._engine, name).model.card))
+
+    async def file(self, request: Request, name: str) -> Response:
+        """The file that answers by a name, as its card proves it. Raises HttpError 404, also where it is there no more."""
+        card = find(self._engine, name).model.card
+        etag = f'"{card.onnx_sha256}"'.encode()
+        headers = ((b"content-type", b"application/octet-stream"), (b"etag", etag), (b"cache-control", b"no-cache"))
+        if etag in request.headers.get(b"if-none-match", b""):
+            return Response(304, b"", headers)
+        try:
+            return Response(200, await asyncio.to_thread(proved_file, self._folder / name, card), headers)
+        except ModelRefused as error:
+            raise errors.unknown_model(str(error)) from error
 
 
 def _standing(standing: Standing, model: Model | None) -> dict[str, str | None]:

@@ -36,7 +36,7 @@ export async function decode(data, limits) {
   if (data.length > limits.max_bytes) throw new ImageRejected("too_many_bytes");
   const format = formatOf(data);
   if (!format) throw new ImageRejected(whyUnidentified(data));
-  if (format === "TIFF") throw new ImageRejected("unsupported_format");
+  if (format === "TIFF") throw new ImageRejected("unsupported_format", "Browsers do not read TIFF; the service does.");
   try {
     if (format === "PNG") return await decodedPng(data, limits);
     if (format === "JPEG") return await decodedJpeg(data, limits);

@@ -130,12 +130,11 @@ const sheared = (picture, slope, warp) =>
  */
 function counted(line, thick) {
   const { width, height } = line, { labels, pieces } = components(parted(line));
-  let kept = line, lines = 0;
-  for (const [place, { left, top, right, bottom, area }] of pieces.entries()) {
+  const isLine = pieces.map(({ left, top, right, bottom, area }) => {
     const isThick = area > THICK * Math.max(height, width) * width && top > 0 && bottom < height;
-    const ends = left > ENDS * width || right < (1 - ENDS) * width;
-    if ((!isThick || thick) && !ends) lines++;
-    else kept = combined(kept, dilated(plane(width, height, Uint8Array.from(labels, (label) => Number(label === place + 1))), 1, 3), (value, gone) => (gone ? 0 : value));
-  }
-  return { line: kept, lines };
+    return (!isThick || thick) && left <= ENDS * width && right >= (1 - ENDS) * width;
+  });
+  const others = plane(width, height, Uint8Array.from(labels, (label) => Number(label > 0 && !isLine[label - 1])));
+  const kept = combined(line, dilated(others, 1, 3), (value, gone) => (gone ? 0 : value));
+  return { line: kept, lines: isLine.filter(Boolean).length };
 }

@@ -20,9 +20,12 @@ export const MESSAGES = {
 
 /** One picture cannot be read. Never concerns its neighbours. */
 export class ImageRejected extends Error {
-  /** @param {Reason} reason */
-  constructor(reason) {
-    super(MESSAGES[reason]);
+  /**
+   * @param {Reason} reason
+   * @param {string} [message]
+   */
+  constructor(reason, message = MESSAGES[reason]) {
+    super(message);
     this.reason = reason;
   }
 }

@@ -1,0 +1,124 @@
+"""The service and the browser say the same of the same picture."""
+
+import base64
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from handwriting import drawing
+from playwright.sync_api import Page
+from visiting import Visit
+
+from training import data
+from training.scenes import FACTORS, NONDIGITS, files, fonts
+
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("runtime")]
+
+JPEGS = ("low JPEG", "phone photo", "EXIF", "CMYK")
+LOSSY = ("WebP",)
+UNREAD = ("float TIFF",)
+"""Browsers do not read TIFF."""
+EXACTLY = 1e-4
+MOST_OTHERS = 0.01
+"""Of JPEGs, which browsers decode otherwise, so many may be another digit."""
+
+ASK = """async (pictures) => {
+    const { answers, catalogue } = await import("/page/answer.js");
+    const { drawn } = await import("/page/strokes.js");
+    const told = await (window.told ??= catalogue());
+    const known = told.models.find(({ name }) => name === told.default);
+    const brought = pictures.map((one) => one.strokes ? drawn(one.strokes) : {
+        name: "file", url: null, file: async () => new Blob([Uint8Array.from(atob(one), (letter) => letter.charCodeAt(0))]),
+    });
+    const { signal } = new AbortController();
+    return [await answers(brought, { card: known, signal }), await answers(brought, { card: told.here, signal })];
+}"""
+
+
+class Pair(NamedTuple):
+    """One picture and what both say of it."""
+
+    kind: str
+    service: dict[str, Any]
+    browser: dict[str, Any]
+
+    @property
+    def apart(self) -> float:
+        """The largest difference of their probabilities."""
+        one, other = self.service["probabilities"], self.browser["probabilities"]
+        return max(abs(a - b) for a, b in zip(one, other, strict=True)) if one and other else 0.0
+
+    @property
+    def is_same(self) -> bool:
+        keys = ("status", "digit", "name", "reason", "message", "model")
+        return all(self.service[key] == self.browser[key] for key in keys)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def matplotlibs_fonts_alone() -> Iterator[None]:
+    """So that the pictures are the same wherever they are made."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fonts, "FOLDERS", ())
+        for cached in (fonts.find_fonts, fonts.by_maker):
+            cached.cache_clear()
+        yield
+        for cached in (fonts.find_fonts, fonts.by_maker):
+            cached.cache_clear()
+
+
+def pictures(of: Callable[[str], int], rng: np.random.Generator) -> Iterator[tuple[str, Any]]:
+    """Kinds with pictures: the bytes of files, and strokes. of: how many of a kind."""
+    inks = data.validation_part(data.load("MNIST", "train")).pictures.numpy()
+    for name, factor in FACTORS.items():
+        if name not in UNREAD:
+            yield from ((name, factor(rng.choice(inks), rng)) for _ in range(of(name)))
+    for name, other in NONDIGITS.items():
+        yield from ((name, files.png(other(rng), rng)) for _ in range(of(name)))
+    yield from (("MNIST", files.png(rng.choice(inks), rng)) for _ in range(of("MNIST")))
+    yield from (("drawing", {"strokes": drawing(rng)}) for _ in range(of("drawing")))
+
+
+def asked(page: Page, many: Iterator[tuple[str, Any]]) -> list[Pair]:
+    """What both say of pictures."""
+    pairs: list[Pair] = []
+    while some := list(islice(many, 16)):
+        sent = [base64.b64encode(one).decode() if isinstance(one, bytes) else one for _, one in some]
+        pairs += [Pair(kind, *both) for (kind, _), both in zip(some, zip(*page.evaluate(ASK, sent), strict=True), strict=True)]
+    return pairs
+
+
+def check(pairs: list[Pair]) -> None:
+    exact = [pair for pair in pairs if pair.kind not in JPEGS + LOSSY]
+    assert [(pair.kind, pair.service, pair.browser) for pair in exact if not pair.is_same or pair.apart > EXACTLY] == []
+    jpegs = [pair for pair in pairs if pair.kind in JPEGS]
+    others = [pair for pair in jpegs if pair.service["digit"] != pair.browser["digit"]]
+    assert len(others) <= MOST_OTHERS * len(jpegs), [(pair.kind, pair.service, pair.browser) for pair in others]
+
+
+def test_one_picture_of_each_kind_is_answered_alike(desk: Visit) -> None:
+    pairs = asked(desk.page, pictures(lambda kind: int(kind != "phone photo"), np.random.default_rng(0)))
+    assert len(pairs) > 60
+    check(pairs)
+
+
+@pytest.mark.slow
+def test_a_thousand_pictures_are_answered_alike(desk: Visit) -> None:
+    counts = {"phone photo": 20, "low JPEG": 60, "EXIF": 60, "CMYK": 60, "MNIST": 70, "drawing": 120}
+    counts |= dict.fromkeys(("GIF", "BMP", "WebP"), 10) | dict.fromkeys(NONDIGITS, 8)
+    pairs = asked(desk.page, pictures(lambda kind: counts.get(kind, 12), np.random.default_rng(1)))
+    assert len(pairs) >= 1000
+    statuses = Counter(pair.service["status"] for pair in pairs)
+    assert min(statuses[one] for one in ("digit", "unsure", "not_a_digit")) >= 10, "all kinds of answers are among them"
+    check(pairs)
+
+
+def test_what_cannot_be_read_is_refused_alike(desk: Visit, broken: dict[str, bytes]) -> None:
+    blank = files.png(np.full((40, 60), 255, np.uint8), np.random.default_rng(0))
+    short = [(reason, one) for reason, one in broken.items() if reason != "too_many_bytes"]
+    pairs = asked(desk.page, iter([*short, ("blank", blank)]))
+    assert [(pair.service["reason"], pair.service["status"]) for pair in pairs if not pair.is_same] == []
+    assert {pair.service["reason"] for pair in pairs} == {reason for reason, _ in short} | {None}
+    assert pairs[-1].browser["status"] == "blank"
