@@ -17,6 +17,8 @@ class Models:
     def __init__(self, engine: Engine, folder: Path) -> None:
         """folder: where the models are."""
         self._engine, self._folder = engine, folder
+        self._file: tuple[str, bytes] = "", b""
+        """The sha256 and the bytes of the last that was sent: one copy, however many clients take their time over it."""
 
     async def cards(self, _request: Request) -> Response:
         """Every card, the default's name, why others are not served, and how each name stands in this worker."""
@@ -33,16 +35,20 @@ class Models:
         return json_response(asdict(find(self._engine, name).model.card))
 
     async def file(self, request: Request, name: str) -> Response:
-        """The file that answers by a name, as its card proves it. Raises HttpError 404, also where it is there no more."""
+        """The default model's file, as its card proves it, for browsers to run. Raises HttpError 404."""
         card = find(self._engine, name).model.card
+        if name != self._engine.default.model.card.name:
+            raise errors.unknown_model(f"The file of {name!r} is not sent, only the default model's.")
         etag = f'"{card.onnx_sha256}"'.encode()
         headers = ((b"content-type", b"application/octet-stream"), (b"etag", etag), (b"cache-control", b"no-cache"))
         if etag in request.headers.get(b"if-none-match", b""):
             return Response(304, b"", headers)
-        try:
-            return Response(200, await asyncio.to_thread(proved_file, self._folder / name, card), headers)
-        except ModelRefused as error:
-            raise errors.unknown_model(str(error)) from error
+        if self._file[0] != card.onnx_sha256:
+            try:
+                self._file = card.onnx_sha256, await asyncio.to_thread(proved_file, self._folder / name, card)
+            except ModelRefused as error:
+                raise errors.unknown_model(str(error)) from error
+        return Response(200, self._file[1], headers)
 
 
 def _standing(standing: Standing, model: Model | None) -> dict[str, str | None]:

@@ -1,6 +1,5 @@
 """The page: the files of serving/page as they are sent, read once."""
 
-import gzip
 import hashlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -23,7 +22,7 @@ CONTENT_TYPES = {
 }
 """Of the files that are sent; what else lies in the folder is not."""
 PACKED = ".gz"
-"""A file with this ending is the one without it, packed."""
+"""A file with this ending is the one without it, packed. It is sent so, as every browser that can use it takes it."""
 
 RUNTIME = "runtime/ort.wasm"
 """Where `make web` puts what runs a model in the browser."""
@@ -58,21 +57,17 @@ class Asset:
     policy: str = POLICY
     """What the browser lets it do."""
     is_packed: bool = False
-    """Whether the body is packed with gzip."""
+    """Whether the body is packed, with gzip."""
 
     @property
     def headers(self) -> Headers:
-        """All that is sent with it whether or not its body is."""
+        """All that is sent with it."""
         own = (
             (b"content-type", self.content_type.encode()),
             (b"etag", self.etag.encode()),
             (b"content-security-policy", self.policy.encode()),
         )
-        return own + HEADERS + (((b"vary", b"accept-encoding"),) if self.is_packed else ())
-
-    def unpacked(self) -> bytes:
-        """The file itself."""
-        return gzip.decompress(self.body) if self.is_packed else self.body
+        return own + HEADERS + (((b"content-encoding", b"gzip"),) if self.is_packed else ())
 
 
 def assets(limits: Limits, folder: Path = FOLDER) -> dict[str, Asset]:

@@ -14,10 +14,7 @@ def _handler(asset: Asset) -> Handler:
     etag, headers = asset.etag.encode(), asset.headers
 
     async def handle(request: Request) -> Response:
-        if etag in request.headers.get(b"if-none-match", b""):
-            return Response(304, b"", headers)
-        if asset.is_packed and b"gzip" in request.headers.get(b"accept-encoding", b""):
-            return Response(200, asset.body, (*headers, (b"content-encoding", b"gzip")))
-        return Response(200, asset.unpacked(), headers)
+        known = etag in request.headers.get(b"if-none-match", b"")
+        return Response(304, b"", headers) if known else Response(200, asset.body, headers)
 
     return handle

@@ -86,7 +86,9 @@ def asked(page: Page, many: Iterator[tuple[str, Any]]) -> list[Pair]:
     pairs: list[Pair] = []
     while some := list(islice(many, 16)):
         sent = [base64.b64encode(one).decode() if isinstance(one, bytes) else one for _, one in some]
-        pairs += [Pair(kind, *both) for (kind, _), both in zip(some, zip(*page.evaluate(ASK, sent), strict=True), strict=True)]
+        pairs += [
+            Pair(kind, *both) for (kind, _), both in zip(some, zip(*page.evaluate(ASK, sent), strict=True), strict=True)
+        ]
     return pairs
 
 

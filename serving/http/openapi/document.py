@@ -151,7 +151,7 @@ def _models(model: Model) -> Paths:
     one = get("model", "One model's card.", reference("Card"), card, refused=refusals(UNKNOWN_MODEL), parameters=named)
     file = {
         "operationId": "model_file",
-        "summary": "One model's file, as its card proves it.",
+        "summary": "The default model's file, as its card proves it.",
         "parameters": named,
         "responses": _whole("application/octet-stream", FILE) | refusals(UNKNOWN_MODEL),
     }
