@@ -82,7 +82,7 @@ export async function answers(pictures, { card, signal }) {
   const body = new FormData();
   for (const picture of pictures) body.append("file", await picture.file(card.reading), picture.name);
   const query = new URLSearchParams({ model: card.name, seen: "1" });
-  const told = await ask(`/predict?${query}`, { method: "POST", body, signal }, (response) => response.json());
+  const told = await ask(`/predict?${query}`, { method: "POST", body, signal });
   return told.predictions;
 }
 
@@ -92,8 +92,8 @@ export async function answers(pictures, { card, signal }) {
  * @returns {Promise<Catalogue>}
  */
 export async function catalogue() {
-  const request = { signal: new AbortController().signal }, json = (/** @type {Response} */ response) => response.json();
-  const [told, { can_run, limits }] = await Promise.all([ask("/models", request, json), ask("/page/local.json", request, json)]);
+  const request = { signal: new AbortController().signal };
+  const [told, { can_run, limits }] = await Promise.all([ask("/models", request), ask("/page/local.json", request)]);
   const card = told.models.find((/** @type {Card} */ { name }) => name === told.default);
   local = can_run && card?.reading === "digit" ? new Local(limits, file) : null;
   return { ...told, here: local && { ...card, isHere: true } };
@@ -107,7 +107,8 @@ export async function catalogue() {
  */
 function file({ name }) {
   const { signal } = new AbortController();
-  return ask(`/models/${encodeURIComponent(name)}/model.onnx`, { signal }, (response) => (response.ok ? response.arrayBuffer() : response.json()));
+  const read = (/** @type {Response} */ response) => (response.ok ? response.arrayBuffer() : response.json());
+  return ask(`/models/${encodeURIComponent(name)}/model.onnx`, { signal }, read);
 }
 
 /**
@@ -116,7 +117,7 @@ function file({ name }) {
  * @param {(response: Response) => Promise<any>} read
  * @returns {Promise<any>} the body, of an answer as well as of a 422, which is an answer too
  */
-async function ask(path, request, read) {
+async function ask(path, request, read = (response) => response.json()) {
   const patience = AbortSignal.timeout(PATIENCE_MS);
   let response, told;
   try {

@@ -6,18 +6,20 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 import pytest
 from handwriting import drawing
 from playwright.sync_api import Page
 from visiting import Visit
 
+from serving.reading import Ink
 from training import data
 from training.scenes import FACTORS, NONDIGITS, files, fonts
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("runtime")]
 
-JPEGS = ("low JPEG", "phone photo", "EXIF", "CMYK")
+JPEGS = ("low JPEG", "phone photo", "large photo", "EXIF", "CMYK")
 LOSSY = ("WebP",)
 UNREAD = ("float TIFF",)
 """Browsers do not read TIFF."""
@@ -77,8 +79,15 @@ def pictures(of: Callable[[str], int], rng: np.random.Generator) -> Iterator[tup
             yield from ((name, factor(rng.choice(inks), rng)) for _ in range(of(name)))
     for name, other in NONDIGITS.items():
         yield from ((name, files.png(other(rng), rng)) for _ in range(of(name)))
+    yield from (("large photo", large_photo(rng.choice(inks), rng)) for _ in range(of("large photo")))
     yield from (("MNIST", files.png(rng.choice(inks), rng)) for _ in range(of("MNIST")))
     yield from (("drawing", {"strokes": drawing(rng)}) for _ in range(of("drawing")))
+
+
+def large_photo(ink: Ink, rng: np.random.Generator) -> bytes:
+    """A photo so large that the service decodes it to a half, a quarter or an eighth."""
+    photo, scale = FACTORS["phone photo"].draw(ink, rng), rng.choice([1.5, 3, 5])
+    return files.jpeg(cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), rng)
 
 
 def asked(page: Page, many: Iterator[tuple[str, Any]]) -> list[Pair]:
@@ -101,14 +110,14 @@ def check(pairs: list[Pair]) -> None:
 
 
 def test_one_picture_of_each_kind_is_answered_alike(desk: Visit) -> None:
-    pairs = asked(desk.page, pictures(lambda kind: int(kind != "phone photo"), np.random.default_rng(0)))
+    pairs = asked(desk.page, pictures(lambda kind: int(not kind.endswith("photo")), np.random.default_rng(0)))
     assert len(pairs) > 60
     check(pairs)
 
 
 @pytest.mark.slow
 def test_a_thousand_pictures_are_answered_alike(desk: Visit) -> None:
-    counts = {"phone photo": 20, "low JPEG": 60, "EXIF": 60, "CMYK": 60, "MNIST": 70, "drawing": 120}
+    counts = {"phone photo": 20, "large photo": 20, "low JPEG": 60, "EXIF": 60, "CMYK": 60, "MNIST": 60, "drawing": 110}
     counts |= dict.fromkeys(("GIF", "BMP", "WebP"), 10) | dict.fromkeys(NONDIGITS, 8)
     pairs = asked(desk.page, pictures(lambda kind: counts.get(kind, 12), np.random.default_rng(1)))
     assert len(pairs) >= 1000

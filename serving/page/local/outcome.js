@@ -13,7 +13,9 @@ const PARTS = 1e7;
 const NOTHING = { digit: null, name: null, confidence: null, probabilities: null, reason: null, message: null };
 
 /** @param {About} about */
-const told = ({ source, index, card }) => ({ source, index, model: `${card.name}@${card.onnx_sha256.slice(0, 12)}`, ...NOTHING });
+function told({ source, index, card }) {
+  return { source, index, model: `${card.name}@${card.onnx_sha256.slice(0, 12)}`, ...NOTHING };
+}
 
 /**
  * @param {import("./runtime.js").Row} row
@@ -22,9 +24,10 @@ const told = ({ source, index, card }) => ({ source, index, model: `${card.name}
  * @returns {Promise<Answer>}
  */
 export async function prediction(row, reading, about) {
-  const probabilities = Array.from(row.probabilities, (value) => rounded(value * PARTS) / PARTS), digit = place(row.probabilities);
+  const probabilities = Array.from(row.probabilities, (value) => rounded(value * PARTS) / PARTS);
+  const digit = place(row.probabilities), [name, confidence] = [about.card.classes[digit], probabilities[digit]];
   const status = decide(row, about.card, reading.isClutter), seen = await png(reading.picture);
-  return { ...told(about), status, digit, name: about.card.classes[digit], confidence: probabilities[digit], probabilities, seen };
+  return { ...told(about), status, digit, name, confidence, probabilities, seen };
 }
 
 /**

@@ -113,8 +113,9 @@ async function decodedByBrowser(file, limits) {
  * @returns {Promise<Pixels>}
  */
 async function pixelsOf(file) {
-  const image = await createImageBitmap(file, { colorSpaceConversion: "none", premultiplyAlpha: "none" }), { width, height } = image;
-  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true }));
+  const image = await createImageBitmap(file, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+  const { width, height } = image, canvas = new OffscreenCanvas(width, height);
+  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d", { willReadFrequently: true }));
   context.drawImage(image, 0, 0);
   image.close();
   return { width, height, channels: 4, data: new Uint8Array(context.getImageData(0, 0, width, height).data.buffer) };
@@ -126,7 +127,7 @@ async function pixelsOf(file) {
  */
 function opaque({ width, height, data }) {
   const made = new Uint8Array(width * height * 3);
-  for (let at = 0, to = 0; at < data.length; at += 4) for (let channel = 0; channel < 3; channel++) made[to++] = data[at + channel];
+  for (let at = 0, to = 0; at < data.length; at++) if (at % 4 < 3) made[to++] = data[at];
   return { width, height, channels: 3, data: made };
 }
 
@@ -138,7 +139,8 @@ function opaque({ width, height, data }) {
  */
 function upright(values, orientation) {
   const factor = Math.floor(Math.max(values.width, values.height) / ENOUGH_PIXELS), isLarge = factor >= 2;
-  const hasAlpha = values.channels % 2 === 0, small = isLarge ? reduced(hasAlpha ? premultiplied(values) : values, factor) : values;
+  const hasAlpha = values.channels % 2 === 0;
+  const small = isLarge ? reduced(hasAlpha ? premultiplied(values) : values, factor) : values;
   const { width, height, channels, data } = turned(small, orientation);
   if (data instanceof Uint16Array) return fromDeep(width, height, data);
   const pixels = { width, height, channels, data };
@@ -216,7 +218,8 @@ function turned(values, orientation) {
     for (let x = 0; x < width; x++) {
       const [u, v] = isLying ? [y, x] : [x, y];
       const column = isMirrored ? values.width - 1 - u : u, row = isUpsideDown ? values.height - 1 - v : v;
-      for (let channel = 0; channel < channels; channel++) made[to++] = data[(row * values.width + column) * channels + channel];
+      const from = (row * values.width + column) * channels;
+      for (let channel = 0; channel < channels; channel++) made[to++] = data[from + channel];
     }
   }
   return { ...values, width, height, data: made };

@@ -20,7 +20,8 @@ export function withNeededChannels(pixels) {
   const planes = planesOf(pixels), alpha = pixels.channels % 2 ? null : /** @type {Plane} */ (planes.pop());
   if (!alpha || alpha.data.every((value) => value === 255)) return merged(planes);
   const ink = areEqual(planes) ? planes.slice(0, 1) : planes;
-  return laid(ink.map((one) => combined(one, alpha, (value, share) => level(Math.fround(Math.fround(PART * value) * share)))), alpha);
+  const part = (/** @type {number} */ value, /** @type {number} */ share) => level(Math.fround(Math.fround(PART * value) * share));
+  return laid(ink.map((one) => combined(one, alpha, part)), alpha);
 }
 
 /**
@@ -55,8 +56,10 @@ function laid(ink, alpha) {
  */
 function hasContrast(ink, alpha) {
   return ink.some(({ data }) => {
-    const values = data.filter((_, at) => alpha.data[at] === 255), middle = values.length ? mean(values) : 0;
-    return values.length > 0 && Math.sqrt(values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / values.length) > LEAST_CONTRAST;
+    const values = data.filter((_, at) => alpha.data[at] === 255);
+    if (!values.length) return false;
+    const middle = mean(values), squares = values.reduce((sum, value) => sum + (value - middle) ** 2, 0);
+    return Math.sqrt(squares / values.length) > LEAST_CONTRAST;
   });
 }
 
@@ -96,6 +99,7 @@ const areEqual = ([first, ...others]) => others.every(({ data }) => data.every((
  */
 export function fromDeep(width, height, values) {
   const most = values.reduce((one, other) => Math.max(one, other), 0);
-  const full = [8, 10, 12, 14, 16].map((bits) => 2 ** bits - 1).find((one) => most <= one) ?? most, part = Math.fround(255 / full);
+  const full = [8, 10, 12, 14, 16].map((bits) => 2 ** bits - 1).find((one) => most <= one) ?? most;
+  const part = Math.fround(255 / full);
   return plane(width, height, Uint8Array.from(values, (value) => rounded(Math.fround(value * part))));
 }

@@ -16,8 +16,8 @@ const MAGIC = [
 ];
 /** What the first bytes of formats that people do send, and that are not read, look like. */
 const UNSUPPORTED = [
-  "%pdf", "8bps", "<svg", "<?xml", "\x00\x00\x01\x00", "p1", "p2", "p3", "p4", "p5", "p6", "%!ps", "\x00\x00\x00\x0cjp", "\xff\x0a",
-  "qoif", "\x76\x2f\x31\x01",
+  "%pdf", "8bps", "<svg", "<?xml", "\x00\x00\x01\x00", "p1", "p2", "p3", "p4", "p5", "p6", "%!ps", "\x00\x00\x00\x0cjp",
+  "\xff\x0a", "qoif", "\x76\x2f\x31\x01",
 ];
 
 /**
@@ -40,7 +40,7 @@ export function formatOf(data) {
  * @param {Uint8Array} data
  */
 export function isUnsupported(data) {
-  const head = text(data, 0, 64).replace(/^[ \t\n\r\f\v]+/, "").slice(0, 16).replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+  const head = text(data, 0, 64).replace(/^[ \t\n\r\f\v]+/, "").replace(/[A-Z]/g, (letter) => letter.toLowerCase());
   return text(data, 4, 8) === "ftyp" || UNSUPPORTED.some((magic) => head.startsWith(magic));
 }
 
@@ -50,7 +50,8 @@ export function isUnsupported(data) {
  * @param {Uint8Array} data
  */
 export function isCut(data) {
-  const head = text(data, 0, 8), end = text(data, data.length - 16, data.length), view = new DataView(data.buffer, data.byteOffset);
+  const head = text(data, 0, 8), end = text(data, data.length - 16, data.length);
+  const view = new DataView(data.buffer, data.byteOffset);
   if (head.startsWith("\x89PNG")) return !end.includes("IEND");
   if (head.startsWith("\xff\xd8")) return !end.includes("\xff\xd9");
   if (head.startsWith("GIF8")) return !end.endsWith("\x3b");

@@ -138,7 +138,9 @@ function withoutOthers(mask, lines, place) {
     const line = lines[other];
     if (!line || other === place) continue;
     const depth = Math.min(Math.trunc(median(line.last)), side.rows);
-    for (let row = 0; row < depth; row++) for (let column = 0; column < side.columns; column++) bare.data[side.at(row, column)] = 0;
+    for (let row = 0; row < depth; row++) {
+      for (let column = 0; column < side.columns; column++) bare.data[side.at(row, column)] = 0;
+    }
   }
   return bare;
 }
@@ -206,7 +208,8 @@ function sides({ width, height, data }) {
  */
 function lineAlong({ data, rows, columns, at }) {
   const reach = Math.min(rows, Math.max(5, Math.floor(rows / 5)));
-  const ink = Array.from({ length: columns }, (_, column) => Array.from({ length: reach }, (_row, row) => data[at(row, column)] > 0));
+  const along = (/** @type {number} */ column) => Array.from({ length: reach }, (_, row) => data[at(row, column)] > 0);
+  const ink = Array.from({ length: columns }, (_, column) => along(column));
   const outer = ink.map((column) => Math.max(0, column.indexOf(true)));
   const places = ink.flatMap((column, x) => (column.includes(true) ? [x] : []));
   if (places.length < COVERED * columns) return null;

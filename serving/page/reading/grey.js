@@ -36,7 +36,8 @@ export function contrast(pixels) {
  * @param {Pixels} pixels
  */
 function direction(pixels) {
-  const scale = LOOK / Math.max(pixels.width, pixels.height), [width, height] = [pixels.width, pixels.height].map((side) => rounded(side * scale));
+  const scale = LOOK / Math.max(pixels.width, pixels.height);
+  const [width, height] = [pixels.width, pixels.height].map((side) => rounded(side * scale));
   const small = scale >= 1 ? pixels : shrunk(pixels, width, height, [1 / scale, 1 / scale]);
   const found = detail(small, Math.max(3, Math.floor(Math.min(small.width, small.height) / 3)) | 1, continued);
   const spread = [0, 1, 2].map((one) => [0, 1, 2].map((other) => product(found, one, other)));

@@ -46,7 +46,8 @@ function inDirectory(data) {
   try {
     const start = view.getUint32(4, isLittle), count = view.getUint16(start, isLittle);
     for (let at = start + 2; at < Math.min(start + 2 + 12 * count, data.length - 11); at += 12) {
-      if (view.getUint16(at, isLittle) === ORIENTATION && view.getUint16(at + 2, isLittle) === SHORT) return view.getUint16(at + 8, isLittle);
+      const [tag, kind, value] = [0, 2, 8].map((beyond) => view.getUint16(at + beyond, isLittle));
+      if (tag === ORIENTATION && kind === SHORT) return value;
     }
   } catch {
     // a directory that lies outside of the data has no tags
@@ -92,7 +93,8 @@ function* chunks(data) {
     const kind = text(data, at + 4, at + 8);
     if (kind === "IEND" || kind.length < 4) return;
     const end = at + 8 + view.getUint32(at), content = data.subarray(at + 8, end);
-    if (end + 4 <= data.length && crc32(data.subarray(at + 4, end)) !== view.getUint32(end)) throw new Error("a chunk's sum is wrong");
+    const isWhole = end + 4 <= data.length;
+    if (isWhole && crc32(data.subarray(at + 4, end)) !== view.getUint32(end)) throw new Error("a chunk's sum is wrong");
     yield { kind, content };
     at = end + 4;
   }

@@ -45,7 +45,8 @@ const WORTH_CUTTING = 64 * 64, SMALL_PART = 0.6;
  */
 export function findInk(pixels) {
   const grey = contrast(shrink(pixels)), { width, height } = grey, longer = Math.max(width, height), size = width * height;
-  const found = onCleanPaper(grey, size > WORTH_CUTTING ? reachOf(longer) + 2 : longer) ?? onAnyPaper(grey), { strength, left, top } = found;
+  const margin = size > WORTH_CUTTING ? reachOf(longer) + 2 : longer;
+  const { strength, left, top } = onCleanPaper(grey, margin) ?? onAnyPaper(grey);
   const { spread, ...ink } = partedInk(strength, size - strength.data.length);
   if (ink.difference <= LEAST_CLEARNESS * spread) return null; // ink and paper are but the two halves of the paper's noise
   const whole = { strength, where: { width, height, left, top }, taken: null, ...ink };
@@ -79,8 +80,8 @@ function withoutFrame(sheet) {
   if (!hasFrame(sheet.mask, [sheet.where.left, sheet.where.top])) return sheet;
   const inside = insideFrame(uncut(sheet.strength, sheet), uncut(sheet.mask, sheet));
   if (!inside) return sheet;
-  const mask = parted(inside.strength), longer = Math.max(mask.width, mask.height);
-  const isFigure = piecesOf(mask).pieces.every(({ left, top, right, bottom }) => Math.max(right - left, bottom - top) < LEAST_INSIDE * longer);
+  const mask = parted(inside.strength), least = LEAST_INSIDE * Math.max(mask.width, mask.height);
+  const isFigure = piecesOf(mask).pieces.every(({ left, top, right, bottom }) => Math.max(right - left, bottom - top) < least);
   return isFigure ? sheet : changed(inside.strength, mask, inside.frame);
 }
 
@@ -138,7 +139,7 @@ function withoutShadow(sheet) {
   if (sheet.isEven || longer < LEAST_SIDE) return sheet;
   const mask = stronger(sheet.strength, sheet.mask);
   if (mask === sheet.mask) return sheet;
-  const { left, top, right, bottom } = choose(piecesOf(mask, where), null, where).main;
+  const { left, top, right, bottom } = choose(piecesOf(mask, where), null, where).first;
   const isCut = left <= 0 || top <= 0 || right >= where.width || bottom >= where.height;
   return isCut || Math.max(right - left, bottom - top) < LEAST_PART * longer ? sheet : { ...sheet, mask, difference: null };
 }

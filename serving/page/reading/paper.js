@@ -61,7 +61,8 @@ function polarity(pixels) {
  * @param {number} around
  */
 function doubt(small, light, share, around) {
-  const values = detail(small, Math.max(3, Math.floor(Math.max(small.width, small.height) / 2)) | 1, mirrored), weights = middle(small);
+  const side = Math.max(3, Math.floor(Math.max(small.width, small.height) / 2)) | 1;
+  const values = detail(small, side, mirrored), weights = middle(small);
   return -TAIL * tail(values, weights) + ROOM * room(light, weights) + AROUND * (around - 0.5) - SHARE * (share - 0.5);
 }
 
@@ -164,7 +165,9 @@ export function onCleanPaper(pixels, margin) {
  */
 function mayHold(strength, side) {
   const step = Math.max(1, Math.floor(side / 4)), across = Math.floor(side / step);
-  const [width, height] = [strength.width, strength.height].map((length) => Math.ceil(length / step)), few = plane(width, height);
-  for (let y = 0, at = 0; y < height; y++) for (let x = 0; x < width; x++) few.data[at++] = strength.data[y * step * strength.width + x * step];
+  const few = plane(Math.ceil(strength.width / step), Math.ceil(strength.height / step));
+  for (let y = 0, at = 0; y < strength.height; y += step) {
+    for (let x = 0; x < strength.width; x += step) few.data[at++] = strength.data[y * strength.width + x];
+  }
   return hasAny(eroded(few, across, across, 0));
 }

@@ -80,7 +80,9 @@ function statistics({ count: number, total, squares }) {
  */
 export function meanWhere({ data }, mask, inside = true) {
   let [number, total] = [0, 0];
-  for (let at = 0; at < data.length; at++) if (Boolean(mask.data[at]) === inside) [number, total] = [number + 1, total + data[at]];
+  for (let at = 0; at < data.length; at++) {
+    if (Boolean(mask.data[at]) === inside) [number, total] = [number + 1, total + data[at]];
+  }
   return number ? total / number : 0;
 }
 
@@ -92,7 +94,8 @@ export function meanWhere({ data }, mask, inside = true) {
  * @param {Plane} mask
  */
 export function stronger(strength, mask) {
-  const values = strength.data.filter((_, at) => mask.data[at]), { mean, spread } = statistics(sums(histogram(values), 0, 255));
+  const values = strength.data.filter((_, at) => mask.data[at]);
+  const { mean, spread } = statistics(sums(histogram(values), 0, 255));
   if (spread < UNEVEN * mean) return mask;
   const high = above(strength, otsu(values)), low = difference(mask, high);
   if (count(low) < 0.1 * values.length || breadth(low) < BROADER * breadth(high)) return mask;
@@ -122,15 +125,14 @@ export const reachOf = (longer) => Math.floor(longer / BRIDGED);
  */
 export function piecesOf(mask, { width, height, left, top } = { ...mask, left: 0, top: 0 }) {
   const reach = reachOf(Math.max(width, height)), { labels, pieces } = components(reach ? dilated(mask, 2 * reach + 1) : mask);
-  const moved = pieces.map((one) => ({
-    ...one, left: one.left + left, right: one.right + left, top: one.top + top, bottom: one.bottom + top, x: one.x + left, y: one.y + top,
-  }));
-  return { labels, pieces: moved };
+  for (const piece of pieces) for (const key of /** @type {const} */ (["left", "right", "x"])) piece[key] += left;
+  for (const piece of pieces) for (const key of /** @type {const} */ (["top", "bottom", "y"])) piece[key] += top;
+  return { labels, pieces };
 }
 
 /**
- * Which of the pieces are the digit; one at least. The main piece has much ink near the middle, is not cut by the picture's
- * edge and no mere corner of something larger.
+ * Which of the pieces are the digit, one at least, and the first of them in the pieces' order. The main piece has much ink
+ * near the middle, is not cut by the picture's edge and no mere corner of something larger.
  *
  * @param {Pieces} found one at least
  * @param {Plane | null} lines where lines or a frame were taken away
@@ -141,7 +143,7 @@ export function choose({ labels, pieces }, lines, whole) {
   const shapes = pieces.map((piece, at) => shapeOf(piece, touching.has(at + 1), whole));
   const at = place(shapes.map(({ worth }) => worth)), main = shapes[at];
   const wanted = shapes.map((one) => one === main || ((isPart(one, main) || isPeer(one, main)) && !isForeign(one, main)));
-  return { main: pieces[at], wanted };
+  return { first: pieces[wanted.indexOf(true)], wanted };
 }
 
 /** @typedef {ReturnType<typeof shapeOf>} Shape */

@@ -20,7 +20,11 @@ const MOST_OFF = 0.55, LEAST_MAXIMUM = 254;
 function centreOfMass({ width, height, data }) {
   let [mass, across, down] = [0, 0, 0];
   for (let y = 0, at = 0; y < height; y++) {
-    for (let x = 0; x < width; x++, at++) [mass, across, down] = [mass + data[at], across + x * data[at], down + y * data[at]];
+    for (let x = 0; x < width; x++, at++) {
+      mass += data[at];
+      across += x * data[at];
+      down += y * data[at];
+    }
   }
   return mass ? { row: down / mass, column: across / mass } : { row: height / 2, column: width / 2 };
 }

@@ -13,9 +13,13 @@
  * @property {Uint8Array | Uint16Array} data
  */
 
-/** Colour type of the header to values a pixel. */
-/** @type {Record<number, number>} */
+/**
+ * Colour type of the header to values a pixel.
+ *
+ * @type {Record<number, number>}
+ */
 const CHANNELS = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
+const PALETTE = 3;
 /** Where the seven passes of an interlaced picture begin, and their steps: x, y, across, down. */
 const PASSES = [[0, 0, 8, 8], [4, 0, 8, 8], [0, 4, 4, 8], [2, 0, 4, 4], [0, 2, 2, 4], [1, 0, 2, 2], [0, 1, 1, 2]];
 
@@ -27,25 +31,43 @@ const PASSES = [[0, 0, 8, 8], [4, 0, 8, 8], [0, 4, 4, 8], [2, 0, 4, 4], [0, 2, 2
  * @returns {Promise<Values>}
  */
 export async function decodePng(png) {
-  const { width, height, depth, colour } = png, channels = CHANNELS[colour];
-  const isKnown = channels && (depth === 8 || (depth === 16 && colour !== 3) || ([1, 2, 4].includes(depth) && channels === 1));
-  if (!isKnown) throw new Error("unknown depth or colour");
-  const passes = (png.isInterlaced ? PASSES : [[0, 0, 1, 1]]).map(([left, top, across, down]) => ({
-    left, top, across, down, columns: Math.ceil((width - left) / across), rows: Math.ceil((height - top) / down),
-  }));
-  const bytesOf = (/** @type {number} */ columns) => Math.ceil((columns * channels * depth) / 8);
-  const packed = await unpacked(png.packed, passes.reduce((sum, { columns, rows }) => sum + (columns ? rows * (1 + bytesOf(columns)) : 0), 0));
+  const { width, height, depth, colour, transparency } = png, channels = CHANNELS[colour];
+  const isFew = [1, 2, 4].includes(depth) && channels === 1, isDeep = depth === 16 && colour !== PALETTE;
+  if (!channels || !(isFew || depth === 8 || isDeep)) throw new Error("unknown depth or colour");
+  const values = await numbers(png, channels);
+  if (colour === PALETTE) return named(values, png.palette, transparency);
+  if (isDeep && channels === 1 && !transparency) return values;
+  const full = (1 << depth) - 1, eight = (/** @type {number} */ value) => (isDeep ? value >> 8 : (value * 255) / full);
+  const levels = { width, height, channels, data: Uint8Array.from(values.data, eight) };
+  return transparency && channels % 2 ? withAlpha(levels, values, transparency) : levels;
+}
+
+/**
+ * The numbers that a PNG holds, whatever they mean.
+ *
+ * @param {Png} png
+ * @param {number} channels
+ * @returns {Promise<Values>}
+ */
+async function numbers({ width, height, depth, isInterlaced, packed }, channels) {
+  const passes = (isInterlaced ? PASSES : [[0, 0, 1, 1]]).map(([left, top, across, down]) => {
+    const columns = Math.ceil((width - left) / across), rows = Math.ceil((height - top) / down);
+    return { left, top, across, down, columns, rows: columns ? rows : 0, length: Math.ceil((columns * channels * depth) / 8) };
+  });
+  const bytes = await unpacked(packed, passes.reduce((sum, { rows, length }) => sum + rows * (1 + length), 0));
   const data = new (depth === 16 ? Uint16Array : Uint8Array)(width * height * channels);
   let at = 0;
-  for (const { left, top, across, down, columns, rows } of passes) {
-    if (!columns) continue;
-    const length = bytesOf(columns);
-    unfilter(packed.subarray(at, at + rows * (1 + length)), length, Math.max(1, (channels * depth) / 8));
+  for (const { left, top, across, down, columns, rows, length } of passes) {
+    unfilter(bytes.subarray(at, at + rows * (1 + length)), length, Math.max(1, (channels * depth) / 8));
     for (let row = 0; row < rows; row++, at += 1 + length) {
-      spread(packed.subarray(at + 1, at + 1 + length), depth, (top + row * down) * width + left, across, columns, channels, data);
+      const look = reader(bytes.subarray(at + 1, at + 1 + length), depth), first = (top + row * down) * width + left;
+      for (let value = 0; value < columns * channels; value++) {
+        const column = Math.floor(value / channels);
+        data[(first + column * across) * channels + (value % channels)] = look(value);
+      }
     }
   }
-  return withMeaning(png, { width, height, channels, data });
+  return { width, height, channels, data };
 }
 
 /**
@@ -55,7 +77,8 @@ export async function decodePng(png) {
  * @param {number} length
  */
 async function unpacked(packed, length) {
-  const bytes = new Uint8Array(length), reader = new Blob(packed).stream().pipeThrough(new DecompressionStream("deflate")).getReader();
+  const bytes = new Uint8Array(length), stream = new Blob(packed).stream().pipeThrough(new DecompressionStream("deflate"));
+  const reader = stream.getReader();
   for (let at = 0; at < length; ) {
     const { done, value } = await reader.read();
     if (done) throw new Error("not enough pixels");
@@ -74,15 +97,14 @@ async function unpacked(packed, length) {
  * @param {number} step bytes of a pixel
  */
 function unfilter(rows, length, step) {
-  const pixel = (/** @type {number} */ row, /** @type {number} */ column) => (row < 0 || column < 0 ? 0 : rows[row * (1 + length) + 1 + column]);
-  for (let row = 0; row < rows.length / (1 + length); row++) {
-    const start = row * (1 + length), kind = rows[start];
+  for (let start = 0; start < rows.length; start += 1 + length) {
+    const kind = rows[start], above = start - length; // where the row above it begins
     if (kind > 4) throw new Error("unknown filter");
-    if (!kind) continue;
-    for (let column = 0; column < length; column++) {
-      const [left, above] = [pixel(row, column - step), pixel(row - 1, column)];
-      const more = kind === 1 ? left : kind === 2 ? above : kind === 3 ? (left + above) >> 1 : likeliest(left, above, pixel(row - 1, column - step));
-      rows[start + 1 + column] += more;
+    for (let at = 0; kind && at < length; at++) {
+      const isFirst = start === 0, isLeft = at < step;
+      const left = isLeft ? 0 : rows[start + 1 + at - step], upper = isFirst ? 0 : rows[above + at];
+      const corner = isFirst || isLeft ? 0 : rows[above + at - step];
+      rows[start + 1 + at] += [0, left, upper, (left + upper) >> 1, kind === 4 ? likeliest(left, upper, corner) : 0][kind];
     }
   }
 }
@@ -100,47 +122,32 @@ function likeliest(left, above, corner) {
 }
 
 /**
- * A row's values to their places.
+ * What tells a row's values.
  *
  * @param {Uint8Array} row
  * @param {number} depth
- * @param {number} first pixel
- * @param {number} across pixels from one to the next
- * @param {number} columns
- * @param {number} channels
- * @param {Uint8Array | Uint16Array} data
+ * @returns {(value: number) => number}
  */
-function spread(row, depth, first, across, columns, channels, data) {
-  for (let column = 0, value = 0; column < columns; column++) {
-    for (let channel = 0; channel < channels; channel++, value++) {
-      const bit = value * depth, at = (first + column * across) * channels + channel;
-      if (depth === 8) data[at] = row[value];
-      else if (depth === 16) data[at] = (row[2 * value] << 8) | row[2 * value + 1];
-      else data[at] = (row[bit >> 3] >> (8 - depth - (bit & 7))) & ((1 << depth) - 1);
-    }
-  }
+function reader(row, depth) {
+  if (depth === 8) return (value) => row[value];
+  if (depth === 16) return (value) => (row[2 * value] << 8) | row[2 * value + 1];
+  return (value) => (row[(value * depth) >> 3] >> (8 - depth - ((value * depth) & 7))) & ((1 << depth) - 1);
 }
 
 /**
- * Numbers to what they mean: of a palette, of fewer bits than eight, of what is transparent; sixteen bits to their upper
- * eight where there is more than grey.
+ * A picture one of whose colours is clear.
  *
- * @param {Png} png
- * @param {Values} values
+ * @param {Values} levels
+ * @param {Values} numbers the same as they are in the file
+ * @param {Uint8Array} transparency that colour, in numbers of two bytes
  * @returns {Values}
  */
-function withMeaning({ depth, colour, palette, transparency }, values) {
-  const { width, height, channels, data } = values;
-  if (colour === 3) return named(values, palette, transparency);
-  const eight = depth === 16 && (channels > 1 || transparency) ? data.map((value) => value >> 8) : data.map((value) => (depth < 8 ? (value * 255) / ((1 << depth) - 1) : value));
-  const levels = depth === 16 && channels === 1 && !transparency ? eight : Uint8Array.from(eight);
-  if (!transparency || channels % 2 === 0) return { width, height, channels, data: levels };
+function withAlpha({ width, height, channels, data }, numbers, transparency) {
   const clear = Array.from({ length: channels }, (_, channel) => (transparency[2 * channel] << 8) | transparency[2 * channel + 1]);
   const made = new Uint8Array(width * height * (channels + 1));
-  for (let at = 0; at < width * height; at++) {
-    made.set(levels.subarray(at * channels, (at + 1) * channels), at * (channels + 1));
-    const isClear = clear.every((value, channel) => data[at * channels + channel] === value);
-    made[at * (channels + 1) + channels] = isClear ? 0 : 255;
+  for (let from = 0, to = 0; from < data.length; from += channels) {
+    for (let channel = 0; channel < channels; channel++) made[to++] = data[from + channel];
+    made[to++] = clear.every((value, channel) => numbers.data[from + channel] === value) ? 0 : 255;
   }
   return { width, height, channels: channels + 1, data: made };
 }
@@ -153,9 +160,9 @@ function withMeaning({ depth, colour, palette, transparency }, values) {
  */
 function named({ width, height, data }, palette, transparency) {
   const channels = transparency ? 4 : 3, made = new Uint8Array(width * height * channels);
-  for (let at = 0; at < data.length; at++) {
-    made.set(palette.subarray(3 * data[at], 3 * data[at] + 3), at * channels);
-    if (transparency) made[at * 4 + 3] = transparency[data[at]] ?? 255;
+  for (let at = 0, to = 0; at < data.length; at++) {
+    for (let channel = 0; channel < 3; channel++) made[to++] = palette[3 * data[at] + channel];
+    if (transparency) made[to++] = transparency[data[at]] ?? 255;
   }
   return { width, height, channels, data: made };
 }

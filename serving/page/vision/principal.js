@@ -1,34 +1,22 @@
 /** The direction in which something varies most. */
 
+/** Squared so often, a matrix has nothing left but its largest eigenvalue, were the next as near as one in 10^12. */
+const TIMES = 48;
+
 /**
- * The eigenvector of the largest eigenvalue of a symmetric matrix, by Jacobi's rotations (1846).
+ * The eigenvector of the largest eigenvalue of a symmetric matrix without negative ones; the last axis where all is 0.
  *
  * @param {number[][]} symmetric
  */
 export function principalAxis(symmetric) {
-  const matrix = symmetric.map((row) => [...row]), size = matrix.length;
-  const axes = matrix.map((_, at) => matrix.map((_row, other) => Number(at === other)));
-  for (let sweep = 0; sweep < 30; sweep++) {
-    for (let p = 0; p < size - 1; p++) for (let q = p + 1; q < size; q++) rotate(matrix, axes, p, q);
+  let power = symmetric;
+  for (let time = 0; time < TIMES; time++) {
+    const trace = power.reduce((sum, row, at) => sum + row[at], 0);
+    if (!trace) return symmetric.map((_, at) => Number(at === symmetric.length - 1));
+    const unit = power.map((row) => row.map((value) => value / trace));
+    power = unit.map((row) => unit.map((other) => row.reduce((sum, value, at) => sum + value * other[at], 0)));
   }
-  const values = matrix.map((row, at) => row[at]), last = values.indexOf(Math.max(...values));
-  return axes.map((row) => row[last]);
-}
-
-/**
- * Turn two axes so that nothing of the one is left in the other.
- *
- * @param {number[][]} matrix changed
- * @param {number[][]} axes changed
- * @param {number} p
- * @param {number} q
- */
-function rotate(matrix, axes, p, q) {
-  if (!matrix[p][q]) return;
-  const angle = 0.5 * Math.atan2(2 * matrix[p][q], matrix[q][q] - matrix[p][p]), [sine, cosine] = [Math.sin(angle), Math.cos(angle)];
-  const turn = (/** @type {number[]} */ row) => ([row[p], row[q]] = [cosine * row[p] - sine * row[q], sine * row[p] + cosine * row[q]]);
-  matrix.forEach(turn);
-  [matrix[p], matrix[q]] = [0, 1].map((at) =>
-    matrix[p].map((_, column) => (at ? sine * matrix[p][column] + cosine * matrix[q][column] : cosine * matrix[p][column] - sine * matrix[q][column])));
-  axes.forEach(turn);
+  // What is left is the axis times itself: its longest row has the direction.
+  const longest = power.reduce((one, other) => (Math.hypot(...other) > Math.hypot(...one) ? other : one));
+  return longest.map((value) => value / Math.hypot(...longest));
 }

@@ -64,18 +64,20 @@ const turn = ([fx, fy], [ox, oy], [tx, ty]) => (ox - fx) * (ty - oy) - (oy - fy)
  * @returns {Rectangle}
  */
 export function smallest(corners) {
-  const count = corners.length, edges = corners.map(([x, y], at) => /** @type {Point} */ ([corners[(at + 1) % count][0] - x, corners[(at + 1) % count][1] - y]));
+  const count = corners.length, next = (/** @type {number} */ at) => corners[(at + 1) % count];
+  const edges = corners.map(([x, y], at) => /** @type {Point} */ ([next(at)[0] - x, next(at)[1] - y]));
   // Where the calipers touch: the top, the right, the bottom, the left, as the picture lies.
   const touching = [first(corners, 1, -1), first(corners, 0, 1), first(corners, 1, 1), first(corners, 0, -1)];
   let best = null, least = Infinity;
   for (let step = 0; step < count; step++) {
     // Each one's next edge as if it were the first's; the one that the calipers reach first.
-    const next = touching.map((at, side) => quarters(edges[at], side));
-    const side = next.reduce((found, edge, at) => (next[found][1] * edge[0] - next[found][0] * edge[1] > 0 ? at : found), 0);
-    const length = fround(1 / Math.hypot(...next[side])), [a, b] = next[side].map((value) => fround(value * length));
+    const coming = touching.map((at, side) => quarters(edges[at], side));
+    const side = coming.reduce((found, [x, y], at) => (coming[found][1] * x - coming[found][0] * y > 0 ? at : found), 0);
+    const length = fround(1 / Math.hypot(...coming[side])), [a, b] = coming[side].map((value) => fround(value * length));
     touching[side] = (touching[side] + 1) % count;
     const [top, right, bottom, left] = touching.map((at) => corners[at]);
-    const width = along([right[0] - left[0], right[1] - left[1]], a, b), height = along([bottom[0] - top[0], bottom[1] - top[1]], -b, a);
+    const width = along([right[0] - left[0], right[1] - left[1]], a, b);
+    const height = along([bottom[0] - top[0], bottom[1] - top[1]], -b, a);
     const area = fround(width * height);
     if (area <= least) [best, least] = [{ a, b, width, height, left, top }, area];
   }
@@ -117,7 +119,7 @@ const along = ([x, y], a, b) => fround(fround(x * a) + fround(y * b));
  */
 function rectangle({ a, b, width, height, left, top }) {
   const [one, other] = [along(left, a, b), along(top, -b, a)], scale = fround(1 / fround(fround(a * a) + fround(b * b)));
-  const corner = [fround(fround(fround(one * a) - fround(other * b)) * scale), fround(fround(fround(a * other) + fround(b * one)) * scale)];
+  const corner = [along([one, other], a, -b), along([one, other], b, a)].map((value) => fround(value * scale));
   const wide = [fround(a * width), fround(b * width)], high = [fround(-b * height), fround(a * height)];
   const centre = corner.map((value, axis) => fround(value + fround(fround(wide[axis] + high[axis]) * 0.5)));
   const size = [wide, high].map(([x, y]) => fround(Math.sqrt(x * x + y * y)));

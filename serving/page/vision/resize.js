@@ -1,5 +1,6 @@
 /** Other sizes, to the level as OpenCV computes them: its sums are of 32 bits, so these are too. */
 
+import { continued } from "./blur.js";
 import { level, rounded } from "./numbers.js";
 import { plane } from "./pixels.js";
 
@@ -148,8 +149,9 @@ function curves(length, count, parts) {
   return Array.from({ length: count }, (_, place) => {
     const middle = (place + 0.5) * scale - 0.5, first = Math.floor(middle), part = middle - first;
     const three = [outer(part), inner(part), inner(1 - part)];
-    const weights = [...three, 1 - three[0] - three[1] - three[2]].map((weight) => (parts ? rounded(weight * parts) / parts : weight));
-    return weights.map((weight, at) => [Math.min(Math.max(first - 1 + at, 0), length - 1), weight]);
+    return [...three, 1 - three[0] - three[1] - three[2]].map((weight, at) => {
+      return [continued(first - 1 + at, length), parts ? rounded(weight * parts) / parts : weight];
+    });
   });
 }
 
