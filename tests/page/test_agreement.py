@@ -1,16 +1,14 @@
 """The service and the browser say the same of the same picture."""
 
-import base64
 from collections import Counter
 from collections.abc import Callable, Iterator
-from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from agreeing import Pair, asked
 from handwriting import drawing
-from playwright.sync_api import Page
 from visiting import Visit
 
 from serving.reading import Ink
@@ -26,37 +24,6 @@ UNREAD = ("float TIFF",)
 EXACTLY = 1e-4
 MOST_OTHERS = 0.01
 """Of JPEGs, which browsers decode otherwise, so many may be another digit."""
-
-ASK = """async (pictures) => {
-    const { answers, catalogue } = await import("/page/answer.js");
-    const { drawn } = await import("/page/strokes.js");
-    const told = await (window.told ??= catalogue());
-    const known = told.models.find(({ name }) => name === told.default);
-    const brought = pictures.map((one) => one.strokes ? drawn(one.strokes) : {
-        name: "file", url: null, file: async () => new Blob([Uint8Array.from(atob(one), (letter) => letter.charCodeAt(0))]),
-    });
-    const { signal } = new AbortController();
-    return [await answers(brought, { card: known, signal }), await answers(brought, { card: told.here, signal })];
-}"""
-
-
-class Pair(NamedTuple):
-    """One picture and what both say of it."""
-
-    kind: str
-    service: dict[str, Any]
-    browser: dict[str, Any]
-
-    @property
-    def apart(self) -> float:
-        """The largest difference of their probabilities."""
-        one, other = self.service["probabilities"], self.browser["probabilities"]
-        return max(abs(a - b) for a, b in zip(one, other, strict=True)) if one and other else 0.0
-
-    @property
-    def is_same(self) -> bool:
-        keys = ("status", "digit", "name", "reason", "message", "model")
-        return all(self.service[key] == self.browser[key] for key in keys)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -90,17 +57,6 @@ def large_photo(ink: Ink, rng: np.random.Generator) -> bytes:
     return files.jpeg(cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), rng)
 
 
-def asked(page: Page, many: Iterator[tuple[str, Any]]) -> list[Pair]:
-    """What both say of pictures."""
-    pairs: list[Pair] = []
-    while some := list(islice(many, 16)):
-        sent = [base64.b64encode(one).decode() if isinstance(one, bytes) else one for _, one in some]
-        pairs += [
-            Pair(kind, *both) for (kind, _), both in zip(some, zip(*page.evaluate(ASK, sent), strict=True), strict=True)
-        ]
-    return pairs
-
-
 def check(pairs: list[Pair]) -> None:
     exact = [pair for pair in pairs if pair.kind not in JPEGS + LOSSY]
     assert [(pair.kind, pair.service, pair.browser) for pair in exact if not pair.is_same or pair.apart > EXACTLY] == []
@@ -129,7 +85,7 @@ def test_a_thousand_pictures_are_answered_alike(desk: Visit) -> None:
 def test_what_cannot_be_read_is_refused_alike(desk: Visit, broken: dict[str, bytes]) -> None:
     blank = files.png(np.full((40, 60), 255, np.uint8), np.random.default_rng(0))
     short = [(reason, one) for reason, one in broken.items() if reason != "too_many_bytes"]
-    pairs = asked(desk.page, iter([*short, ("blank", blank)]))
+    pairs = asked(desk.page, [*short, ("blank", blank)])
     assert [(pair.service["reason"], pair.service["status"]) for pair in pairs if not pair.is_same] == []
     assert {pair.service["reason"] for pair in pairs} == {reason for reason, _ in short} | {None}
     assert pairs[-1].browser["status"] == "blank"
