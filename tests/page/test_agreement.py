@@ -8,10 +8,12 @@ import cv2
 import numpy as np
 import pytest
 from agreeing import Pair, asked
+from brokenfiles import BYTES
 from handwriting import drawing
 from visiting import Visit
 
-from serving.reading import Ink
+from serving.reading import Ink, Limits, Reason
+from serving.reading.refusal import MESSAGES
 from training import data
 from training.scenes import FACTORS, NONDIGITS, files, fonts
 
@@ -82,10 +84,11 @@ def test_a_thousand_pictures_are_answered_alike(desk: Visit) -> None:
     check(pairs)
 
 
-def test_what_cannot_be_read_is_refused_alike(desk: Visit, broken: dict[str, bytes]) -> None:
+def test_what_cannot_be_read_is_refused_alike(desk: Visit, digits: list[bytes]) -> None:
+    desk.failures_are_expected = True  # 422, where all of a request's files are refused
     blank = files.png(np.full((40, 60), 255, np.uint8), np.random.default_rng(0))
-    short = [(reason, one) for reason, one in broken.items() if reason != "too_many_bytes"]
-    pairs = asked(desk.page, [*short, ("blank", blank)])
-    assert [(pair.service["reason"], pair.service["status"]) for pair in pairs if not pair.is_same] == []
-    assert {pair.service["reason"] for pair in pairs} == {reason for reason, _ in short} | {None}
+    refused = [(kind, make(digits[7])) for kind, (_, make) in BYTES.items() if "tiff" not in kind]
+    pairs = asked(desk.page, [*refused, ("fat", digits[7] + bytes(Limits().max_bytes)), ("blank", blank)])
+    assert [(pair.kind, pair.service["reason"], pair.browser["reason"]) for pair in pairs if not pair.is_same] == []
+    assert {pair.browser["reason"] for pair in pairs} == {*MESSAGES} - {Reason.UNREADABLE, Reason.CRASHED} | {None}
     assert pairs[-1].browser["status"] == "blank"
