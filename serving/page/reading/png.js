@@ -38,7 +38,7 @@ export async function decodePng(png) {
   if (colour === PALETTE) return named(values, png.palette, transparency);
   if (isDeep && channels === 1 && !transparency) return values;
   const full = (1 << depth) - 1, eight = (/** @type {number} */ value) => (isDeep ? value >> 8 : (value * 255) / full);
-  const levels = { width, height, channels, data: Uint8Array.from(values.data, eight) };
+  const levels = depth === 8 ? values : { ...values, data: Uint8Array.from(values.data, eight) };
   return transparency && channels % 2 ? withAlpha(levels, values, transparency) : levels;
 }
 
@@ -60,8 +60,9 @@ async function numbers({ width, height, depth, isInterlaced, packed }, channels)
   for (const { left, top, across, down, columns, rows, length } of passes) {
     unfilter(bytes.subarray(at, at + rows * (1 + length)), length, Math.max(1, (channels * depth) / 8));
     for (let row = 0; row < rows; row++, at += 1 + length) {
-      const look = reader(bytes.subarray(at + 1, at + 1 + length), depth), first = (top + row * down) * width + left;
-      for (let value = 0; value < columns * channels; value++) {
+      const line = bytes.subarray(at + 1, at + 1 + length), look = reader(line, depth), first = (top + row * down) * width + left;
+      if (depth === 8 && across === 1) data.set(line, first * channels); // most pictures, in a quarter of the time
+      else for (let value = 0; value < columns * channels; value++) {
         const column = Math.floor(value / channels);
         data[(first + column * across) * channels + (value % channels)] = look(value);
       }
@@ -90,6 +91,13 @@ async function unpacked(packed, length) {
 }
 
 /**
+ * What each of the five filters guesses a byte to be, by the one before it, the one above and the one before that.
+ *
+ * @type {((left: number, above: number, corner: number) => number)[]}
+ */
+const GUESSES = [() => 0, (left) => left, (_, above) => above, (left, above) => (left + above) >> 1, likeliest];
+
+/**
  * Undo the filters of rows in place (PNG, 9.2).
  *
  * @param {Uint8Array} rows each with its filter before it
@@ -98,13 +106,11 @@ async function unpacked(packed, length) {
  */
 function unfilter(rows, length, step) {
   for (let start = 0; start < rows.length; start += 1 + length) {
-    const kind = rows[start], above = start - length; // where the row above it begins
-    if (kind > 4) throw new Error("unknown filter");
-    for (let at = 0; kind && at < length; at++) {
-      const isFirst = start === 0, isLeft = at < step;
-      const left = isLeft ? 0 : rows[start + 1 + at - step], upper = isFirst ? 0 : rows[above + at];
-      const corner = isFirst || isLeft ? 0 : rows[above + at - step];
-      rows[start + 1 + at] += [0, left, upper, (left + upper) >> 1, kind === 4 ? likeliest(left, upper, corner) : 0][kind];
+    const guess = GUESSES[rows[start]], before = start - length; // where the row above it begins
+    if (!guess) throw new Error("unknown filter");
+    for (let at = 0; at < length; at++) {
+      const left = at < step ? 0 : rows[start + 1 + at - step], above = start ? rows[before + at] : 0;
+      rows[start + 1 + at] += guess(left, above, start && at >= step ? rows[before + at - step] : 0);
     }
   }
 }
@@ -117,7 +123,7 @@ function unfilter(rows, length, step) {
  * @param {number} corner
  */
 function likeliest(left, above, corner) {
-  const [byLeft, byAbove, byCorner] = [Math.abs(above - corner), Math.abs(left - corner), Math.abs(left + above - 2 * corner)];
+  const byLeft = Math.abs(above - corner), byAbove = Math.abs(left - corner), byCorner = Math.abs(left + above - 2 * corner);
   return byLeft <= byAbove && byLeft <= byCorner ? left : byAbove <= byCorner ? above : corner;
 }
 
