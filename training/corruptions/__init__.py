@@ -1,7 +1,7 @@
 """Fifteen ways to spoil a digit, of the kinds of MNIST-C (Mu and Gilmer 2019), to measure with and never to train on.
 
-Made after the paper's descriptions; how strong each is was chosen on validation pictures, by eye and by the convnet's errors.
-No generator of training pictures may import this package: a contract of import-linter holds that.
+Made after the paper's descriptions; how strong each is was chosen on validation pictures, by eye and by the convnet's
+errors. Nothing that trains may import this package: a contract of import-linter holds that.
 """
 
 import zlib

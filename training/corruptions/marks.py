@@ -44,7 +44,8 @@ def zigzag(ink: Ink, rng: np.random.Generator) -> Ink:
     points = np.linspace(start, end, int(rng.integers(TEETH[0], TEETH[1] + 1)) * 2)
     points += beside * (SWING * rng.choice([-1, 1]) * (-1) ** np.arange(len(points)))[:, None]
     marked = ink.copy()
-    cv2.polylines(marked, [np.array([_fixed(point) for point in points])], False, 255, 1, cv2.LINE_AA, BITS)
+    line = np.array([_fixed(point) for point in points])
+    cv2.polylines(marked, [line], isClosed=False, color=255, thickness=1, lineType=cv2.LINE_AA, shift=BITS)
     return marked
 
 

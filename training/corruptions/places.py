@@ -1,4 +1,4 @@
-"""A digit that lies otherwise than MNIST places it. All but `turn`: (ink, rng) to (28, 28) uint8; paper comes in from outside."""
+"""A digit that lies otherwise than MNIST places it. All but `turn`: (ink, rng) to (28, 28) uint8; paper lies outside."""
 
 import cv2
 import numpy as np

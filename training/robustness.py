@@ -1,0 +1,161 @@
+"""How the exported models that read digits bear corrupted and turned pictures, and doubtful labels: models/robustness.json.
+
+The pictures are those of the official test split, which is opened for this once a run, for models that are finished:
+exported, with a card. Nothing is chosen by what comes of it.
+"""
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from serving import runtime
+from serving.card import Card, read_card
+from serving.reading import ImageRejected, Ink, Limits, png, prepare_process, read
+from serving.runtime import Session
+from training import data, runs
+from training.corruptions import ANGLES, CORRUPTIONS, corrupted, turned
+from training.label_errors import DOUBTED
+from training.recipe import Kind
+from training.recipes import RECIPES
+
+FILE = "robustness.json"
+DATASET: data.DatasetName = "MNIST"
+CLEAN = "as it is"
+BATCH = 64
+
+Tell = Callable[[str], object]
+Labels = npt.NDArray[np.int64]
+"""(N,), 0 to 9."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spoiled:
+    """All pictures, spoiled in one way."""
+
+    pictures: Ink
+    """(N, 28, 28), as a network is shown them."""
+    read: Ink
+    """(N, 28, 28), as the reading makes them of files of these."""
+    is_read: npt.NDArray[np.bool_]
+    """(N,): whether it makes anything of them; what is refused or found blank is never answered rightly."""
+
+    @property
+    def sha256(self) -> str:
+        """Of all of it: figures are of these very pictures."""
+        return hashlib.sha256(self.pictures.tobytes() + self.read.tobytes() + self.is_read.tobytes()).hexdigest()
+
+
+def spoiled_name(angle: int) -> str:
+    """What pictures turned by an angle are called."""
+    return f"turned by {angle}"
+
+
+def write(models: Path, tell: Tell) -> Path:
+    """Measure each model of a folder that reads digits, and write what is wrong of each as JSON, model by model.
+
+    What was measured of the same files and pictures before stands. tell: is told what is done. Raises
+    serving.card.CardInvalid, serving.runtime.ModelUnusable, data.DataFault, and runs.RunFault where no recipe is known.
+    """
+    cards = [read_card(path) for path in sorted(models.glob("*/card.json"))]
+    digits = [card for card in cards if card.dataset["name"] == DATASET]
+    augmented = {card.name: trained_on(card.name) for card in digits}
+    path = models / FILE
+    tell(f"opening the official test split of {DATASET}, for figures of finished models alone")
+    images = data.load(DATASET, "test")
+    labels = images.labels.numpy()
+    spoiled = dict(_spoiled(images.pictures.numpy(), tell))
+    sets = {name: one.sha256 for name, one in spoiled.items()}
+    wrong = _before(path, sets)
+    for card in digits:
+        if card.onnx_sha256 not in wrong:
+            wrong[card.onnx_sha256] = _wrong(card, models, spoiled, labels, tell)
+        told = {
+            one.name: {"onnx_sha256": one.onnx_sha256, "augmented": list(augmented[one.name]), **wrong[one.onnx_sha256]}
+            for one in digits
+            if one.onnx_sha256 in wrong
+        }
+        measured = {"pictures": len(labels), "sets": sets, "versions": _versions(), "models": told}
+        path.write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+def trained_on(name: str) -> tuple[Kind, ...]:
+    """The kinds that a model's training pictures were varied by.
+
+    One without a recipe of its own, of lower precision, is named after the one it is made of: convnet_int8. Raises
+    runs.RunFault where there is none.
+    """
+    behind = [recipe for recipe in RECIPES if name == recipe or name.startswith(f"{recipe}_")]
+    if not behind:
+        raise runs.RunFault(f"{name} is made by no recipe that is known here, so what it was trained on is not known")
+    return RECIPES[max(behind, key=len)].augmented
+
+
+def _spoiled(pictures: Ink, tell: Tell) -> Iterator[tuple[str, Spoiled]]:
+    prepare_process()
+    yield CLEAN, _as_read(pictures)
+    for kind in CORRUPTIONS:
+        tell(f"making and reading pictures: {kind}")
+        yield kind, _as_read(corrupted(kind, pictures))
+    for angle in ANGLES:
+        tell(f"making and reading pictures: {spoiled_name(angle)}")
+        yield spoiled_name(angle), _as_read(turned(angle, pictures))
+
+
+def _as_read(pictures: Ink) -> Spoiled:
+    found, is_read = np.zeros_like(pictures), np.zeros(len(pictures), np.bool_)
+    for index, picture in enumerate(pictures):
+        try:
+            reading = read(png(picture), "digit", Limits())
+        except ImageRejected:
+            continue
+        if not reading.is_blank:
+            found[index], is_read[index] = reading.picture, True
+    return Spoiled(pictures, found, is_read)
+
+
+def _before(path: Path, sets: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """What a file says was wrong of these very pictures, by the model's sha256."""
+    if not path.exists():
+        return {}
+    told = json.loads(path.read_text(encoding="utf-8"))
+    if told["sets"] != sets:
+        return {}
+    kept = ("network", "reading", "doubted")
+    return {one["onnx_sha256"]: {key: one[key] for key in kept} for one in told["models"].values()}
+
+
+def _wrong(card: Card, models: Path, spoiled: dict[str, Spoiled], labels: Labels, tell: Tell) -> dict[str, Any]:
+    """How many answers are wrong, of each set: by the network alone, and after the reading; and of doubtful labels."""
+    session = Session(models / card.name / "model.onnx")
+    network, reading = {}, {}
+    for name, one in spoiled.items():
+        network[name] = int((_answers(session, one.pictures) != labels).sum())
+        reading[name] = int(((_answers(session, one.read) != labels) | ~one.is_read).sum())
+        shares = [wrong[name] / len(labels) for wrong in (network, reading)]
+        tell(f"{card.name}: {name}: {shares[0]:.2%} wrong, after the reading {shares[1]:.2%}")
+    doubted = list(DOUBTED)
+    answers = _answers(session, spoiled[CLEAN].pictures[doubted])
+    return {"network": network, "reading": reading, "doubted": int((answers != labels[doubted]).sum())}
+
+
+def _answers(session: Session, pictures: Ink) -> Labels:
+    parts = range(0, len(pictures), BATCH)
+    return np.concatenate([session.probabilities(pictures[at : at + BATCH]).argmax(1) for at in parts])
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "onnxruntime": runtime.VERSION.split()[-1],
+        "numpy": np.__version__,
+        "opencv": cv2.__version__,
+        "python": platform.python_version(),
+    }
