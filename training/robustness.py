@@ -7,10 +7,10 @@ exported, with a card. Nothing is chosen by what comes of it.
 import hashlib
 import json
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -37,20 +37,21 @@ Labels = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Spoiled:
-    """All pictures, spoiled in one way."""
+class Shown:
+    """All pictures of the test split as a network is shown them, spoiled in one way."""
 
+    how: Literal["network", "reading"]
+    """Whether they are shown as they are, or as the reading makes them of files of these."""
+    name: str
     pictures: Ink
-    """(N, 28, 28), as a network is shown them."""
-    read: Ink
-    """(N, 28, 28), as the reading makes them of files of these."""
-    is_read: npt.NDArray[np.bool_]
-    """(N,): whether it makes anything of them; what is refused or found blank is never answered rightly."""
+    """(N, 28, 28)."""
+    is_there: npt.NDArray[np.bool_]
+    """(N,): what the reading refuses or finds blank is never answered rightly."""
 
     @property
     def sha256(self) -> str:
         """Of all of it: figures are of these very pictures."""
-        return hashlib.sha256(self.pictures.tobytes() + self.read.tobytes() + self.is_read.tobytes()).hexdigest()
+        return hashlib.sha256(self.pictures.tobytes() + self.is_there.tobytes()).hexdigest()
 
 
 def spoiled_name(angle: int) -> str:
@@ -65,18 +66,18 @@ def write(models: Path, tell: Tell) -> Path:
     serving.card.CardInvalid, serving.runtime.ModelUnusable, data.DataFault, and runs.RunFault where no recipe is known.
     """
     cards = [read_card(path) for path in sorted(models.glob("*/card.json"))]
-    digits = [card for card in cards if card.dataset["name"] == DATASET]
+    digits = sorted((card for card in cards if card.dataset["name"] == DATASET), key=lambda card: card.flops)
     augmented = {card.name: trained_on(card.name) for card in digits}
     path = models / FILE
     tell(f"opening the official test split of {DATASET}, for figures of finished models alone")
     images = data.load(DATASET, "test")
     labels = images.labels.numpy()
-    spoiled = dict(_spoiled(images.pictures.numpy(), tell))
-    sets = {name: one.sha256 for name, one in spoiled.items()}
+    shown = list(_shown(images.pictures.numpy(), tell))
+    sets = {f"{one.how}: {one.name}": one.sha256 for one in shown}
     wrong = _before(path, sets)
     for card in digits:
         if card.onnx_sha256 not in wrong:
-            wrong[card.onnx_sha256] = _wrong(card, models, spoiled, labels, tell)
+            wrong[card.onnx_sha256] = _wrong(card, models, shown, labels, tell)
         told = {
             one.name: {"onnx_sha256": one.onnx_sha256, "augmented": list(augmented[one.name]), **wrong[one.onnx_sha256]}
             for one in digits
@@ -99,27 +100,31 @@ def trained_on(name: str) -> tuple[Kind, ...]:
     return RECIPES[max(behind, key=len)].augmented
 
 
-def _spoiled(pictures: Ink, tell: Tell) -> Iterator[tuple[str, Spoiled]]:
+def _shown(pictures: Ink, tell: Tell) -> Iterator[Shown]:
     prepare_process()
-    yield CLEAN, _as_read(pictures)
+    yield from _both(CLEAN, pictures)
     for kind in CORRUPTIONS:
         tell(f"making and reading pictures: {kind}")
-        yield kind, _as_read(corrupted(kind, pictures))
+        yield from _both(kind, corrupted(kind, pictures))
     for angle in ANGLES:
-        tell(f"making and reading pictures: {spoiled_name(angle)}")
-        yield spoiled_name(angle), _as_read(turned(angle, pictures))
+        yield _as_they_are(spoiled_name(angle), turned(angle, pictures))
 
 
-def _as_read(pictures: Ink) -> Spoiled:
-    found, is_read = np.zeros_like(pictures), np.zeros(len(pictures), np.bool_)
+def _both(name: str, pictures: Ink) -> Iterator[Shown]:
+    yield _as_they_are(name, pictures)
+    found, is_there = np.zeros_like(pictures), np.zeros(len(pictures), np.bool_)
     for index, picture in enumerate(pictures):
         try:
             reading = read(png(picture), "digit", Limits())
         except ImageRejected:
             continue
         if not reading.is_blank:
-            found[index], is_read[index] = reading.picture, True
-    return Spoiled(pictures, found, is_read)
+            found[index], is_there[index] = reading.picture, True
+    yield Shown("reading", name, found, is_there)
+
+
+def _as_they_are(name: str, pictures: Ink) -> Shown:
+    return Shown("network", name, pictures, np.ones(len(pictures), np.bool_))
 
 
 def _before(path: Path, sets: dict[str, str]) -> dict[str, dict[str, Any]]:
@@ -133,18 +138,17 @@ def _before(path: Path, sets: dict[str, str]) -> dict[str, dict[str, Any]]:
     return {one["onnx_sha256"]: {key: one[key] for key in kept} for one in told["models"].values()}
 
 
-def _wrong(card: Card, models: Path, spoiled: dict[str, Spoiled], labels: Labels, tell: Tell) -> dict[str, Any]:
-    """How many answers are wrong, of each set: by the network alone, and after the reading; and of doubtful labels."""
+def _wrong(card: Card, models: Path, shown: Iterable[Shown], labels: Labels, tell: Tell) -> dict[str, Any]:
+    """How many answers are wrong, of each set, by the network alone and after the reading; and of doubtful labels."""
     session = Session(models / card.name / "model.onnx")
-    network, reading = {}, {}
-    for name, one in spoiled.items():
-        network[name] = int((_answers(session, one.pictures) != labels).sum())
-        reading[name] = int(((_answers(session, one.read) != labels) | ~one.is_read).sum())
-        shares = [wrong[name] / len(labels) for wrong in (network, reading)]
-        tell(f"{card.name}: {name}: {shares[0]:.2%} wrong, after the reading {shares[1]:.2%}")
-    doubted = list(DOUBTED)
-    answers = _answers(session, spoiled[CLEAN].pictures[doubted])
-    return {"network": network, "reading": reading, "doubted": int((answers != labels[doubted]).sum())}
+    wrong: dict[str, Any] = {"network": {}, "reading": {}}
+    for one in shown:
+        is_wrong = (_answers(session, one.pictures) != labels) | ~one.is_there
+        wrong[one.how][one.name] = int(is_wrong.sum())
+        tell(f"{card.name}, {one.how}, {one.name}: {is_wrong.mean():.2%} wrong")
+        if (one.how, one.name) == ("network", CLEAN):
+            wrong["doubted"] = int(is_wrong[list(DOUBTED)].sum())
+    return wrong
 
 
 def _answers(session: Session, pictures: Ink) -> Labels:
