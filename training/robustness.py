@@ -128,14 +128,14 @@ def _as_they_are(name: str, pictures: Ink) -> Shown:
 
 
 def _before(path: Path, sets: dict[str, str]) -> dict[str, dict[str, Any]]:
-    """What a file says was wrong of these very pictures, by the model's sha256."""
-    if not path.exists():
-        return {}
-    told = json.loads(path.read_text(encoding="utf-8"))
-    if told["sets"] != sets:
-        return {}
+    """What a file says was wrong of these very pictures, by the model's sha256; nothing where it says nothing usable."""
     kept = ("network", "reading", "doubted")
-    return {one["onnx_sha256"]: {key: one[key] for key in kept} for one in told["models"].values()}
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        wrong = {one["onnx_sha256"]: {key: one[key] for key in kept} for one in told["models"].values()}
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+    return wrong if told.get("sets") == sets else {}
 
 
 def _wrong(card: Card, models: Path, shown: Iterable[Shown], labels: Labels, tell: Tell) -> dict[str, Any]:
