@@ -152,7 +152,13 @@ def _robustness(measured: dict[str, Any], cards: list[Card]) -> str:
         _table(
             ("model", *map(str, ANGLES)),
             1,
-            [[f"`{name}`", *(_share(one["network"][angle], total) for angle in turned)] for name, one in models.items()],
+            [
+                [
+                    f"`{name}`" + (MARK if "rotate" in one["augmented"] else ""),
+                    *(_share(one["network"][angle], total) for angle in turned),
+                ]
+                for name, one in models.items()
+            ],
         ),
         f"## Doubtful labels\n\n{DOUBTFUL.format(count=len(DOUBTED))}",
         _table(DOUBTED_COLUMNS, 1, [_doubted(name, one, total) for name, one in models.items()]),
