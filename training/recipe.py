@@ -17,6 +17,11 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 """(N, 10), (N, 11) or (N, 1) scores and (N,) labels to their mean loss."""
 Precision = Literal["float32", "bf16"]
 Schedule = Literal["constant", "one-cycle"]
+Kind = Literal[
+    "shot noise", "impulse noise", "glass blur", "motion blur", "shear", "scale", "rotate", "brightness", "translate",
+    "stripe", "fog", "spatter", "dotted line", "zigzag", "canny edges",
+]  # fmt: skip
+"""How a picture can be spoiled, in MNIST-C's order (Mu and Gilmer 2019)."""
 
 WARM_UP = 0.15
 """The part of a one-cycle training in which the rate rises."""
@@ -113,6 +118,8 @@ class Recipe:
     """How many training images, of the first 55,000."""
     pictures: Literal["own", "uploads"] = "own"
     """Whether it is trained on the data set's own pictures, or beside these on those that `training.uploads` makes."""
+    augmented: tuple[Kind, ...] = ()
+    """What its training pictures are varied by, where that is of a kind that robustness is measured of."""
     schedule: Schedule = "constant"
     """How the learning rate goes from the first step to the last; its highest is the optimiser's."""
     corrected: str = ""

@@ -2,7 +2,14 @@
 
 import typer
 
-from training.commands.models import export_model, measure_models, prove_model, write_exercises, write_table
+from training.commands.models import (
+    export_model,
+    measure_models,
+    measure_robustness,
+    prove_model,
+    write_exercises,
+    write_table,
+)
 from training.commands.pictures import data_app, draw_figures, teach_lesson
 from training.commands.run import run
 
@@ -16,6 +23,7 @@ app.command("run")(run)
 app.command("export")(export_model)
 app.command("prove")(prove_model)
 app.command("measure")(measure_models)
+app.command("robustness")(measure_robustness)
 app.command("exercises")(write_exercises)
 app.command("table")(write_table)
 app.command("figures")(draw_figures)

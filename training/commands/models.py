@@ -1,4 +1,4 @@
-"""digits-train export, prove, measure, exercises, table: what becomes of a trained network."""
+"""digits-train export, prove, measure, robustness, exercises, table: what becomes of a trained network."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -7,8 +7,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from training import exercises, export, prove, speed, table
+from training import exercises, export, prove, robustness, speed, table
 from training.commands.console import Models, Name, Runs, check_model, console, faults_told
+from training.corruptions import sheet as sheets
 
 
 def export_model(name: Name, runs_folder: Runs = Path("runs"), models: Models = Path("models")) -> None:
@@ -42,6 +43,27 @@ def measure_models(
     with faults_told():
         speed.write(models, rounds)
     console.print(f"{models / speed.FILE}: written")
+
+
+def measure_robustness(
+    models: Models = Path("models"),
+    sheet: Annotated[
+        Path | None,
+        typer.Option(
+            "--sheet", help="Only draw what becomes of ten validation pictures, such as sheet.png.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Measure all models that read digits on corrupted and turned test pictures, into MODELS/robustness.json.
+
+    Started again it goes on with the models whose figures are not there.
+    """
+    with faults_told():
+        if sheet:
+            sheets.write(sheet)
+        else:
+            robustness.write(models, console.print)
+    console.print(f"{sheet or models / robustness.FILE}: written")
 
 
 def write_exercises(runs_folder: Runs = Path("runs"), models: Models = Path("models")) -> None:
