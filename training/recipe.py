@@ -84,15 +84,17 @@ class Adam:
 
     rate: float
     decay: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.999)
 
     def make(self, parameters: Iterable[Tensor]) -> Optimizer:
         """Torch's optimiser over these parameters."""
         if self.decay:
-            return torch.optim.AdamW(parameters, lr=self.rate, weight_decay=self.decay, fused=True)
-        return torch.optim.Adam(parameters, lr=self.rate, fused=True)
+            return torch.optim.AdamW(parameters, lr=self.rate, betas=self.betas, weight_decay=self.decay, fused=True)
+        return torch.optim.Adam(parameters, lr=self.rate, betas=self.betas, fused=True)
 
     def __str__(self) -> str:
-        return f"AdamW {self.rate}, weight decay {self.decay}" if self.decay else f"Adam {self.rate}"
+        told = f"AdamW {self.rate}, weight decay {self.decay}" if self.decay else f"Adam {self.rate}"
+        return told + (f", betas {self.betas[0]} and {self.betas[1]}" if self.betas != (0.9, 0.999) else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from training.commands.models import (
 )
 from training.commands.pictures import data_app, draw_figures, teach_lesson
 from training.commands.run import run
+from training.commands.speedrun import speedrun
 
 app = typer.Typer(
     help="Train the labs' networks, export them with a proof.",
@@ -28,4 +29,5 @@ app.command("exercises")(write_exercises)
 app.command("table")(write_table)
 app.command("figures")(draw_figures)
 app.command("lesson")(teach_lesson)
+app.command("speedrun")(speedrun)
 app.add_typer(data_app, name="data")
