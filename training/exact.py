@@ -1,7 +1,7 @@
 """An ONNX graph in float64, by onnx's own evaluator; its convolutions and poolings by torch, which is quicker."""
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,9 @@ AT_ONCE = 100
 """Pictures, some hundred KB of each in memory."""
 DOMAIN = "digits"
 
+NodesAfter = Callable[[str], list[onnx.NodeProto]]
+"""What stands behind the tensor of a name, and makes of it what `rounded` names."""
+
 
 class Graph:
     """A graph whose numbers are float64, some of them rounded to grids."""
@@ -39,8 +42,8 @@ class Graph:
         for output in graph.output:
             output.type.tensor_type.elem_type = onnx.TensorProto.DOUBLE
         exact.opset_import.append(onnx.helper.make_opsetid(DOMAIN, 1))
-        operators = [Conv, MaxPool, AveragePool, _nearest(grids)]
-        self._evaluator = ReferenceEvaluator(exact, new_ops=operators)  # type: ignore[no-untyped-call]
+        operators: list[type[OpRun]] = [Conv, MaxPool, AveragePool, _nearest(grids)]
+        self._evaluator = ReferenceEvaluator(exact, new_ops=operators)
 
     def run(self, names: Sequence[str], pictures: Pictures) -> list[Exact]:
         """The tensors of these names, outputs or not, for (N, 28, 28) pictures, N >= 1; what is rounded, before that."""
@@ -56,8 +59,8 @@ def rounded(name: str) -> str:
     return f"{name}.rounded"
 
 
-def insert(graph: onnx.GraphProto, names: "set[str]", nodes_after: Any) -> Iterator[onnx.NodeProto]:
-    """The graph's nodes, in order, those of `nodes_after(name)` behind each tensor of these names; others take `rounded`."""
+def insert(graph: onnx.GraphProto, names: Collection[str], nodes_after: NodesAfter) -> Iterator[onnx.NodeProto]:
+    """The nodes in order; behind each computed tensor of these names those after it, and others take what it became."""
     for node in graph.node:
         changed = copy.deepcopy(node)
         for place, name in enumerate(node.input):

@@ -18,6 +18,7 @@ WEIGHTS = (-63, 63)
 added in 16 bits, which 2 x 255 x 63 does not overflow and 2 x 255 x 127 does."""
 LARGEST = 2**24
 """Whole numbers are exact in float32 up to it."""
+TINY = float(np.finfo(np.float32).tiny)
 FINER = (0, -1, -2)
 """Steps that are tried, as powers of two beside the finest one that holds all values: a finer one clips a few."""
 
@@ -58,7 +59,7 @@ class Grid:
 def of_inputs(values: Exact) -> Grid:
     """The grid of uint8 for what a layer takes, of the step whose squared error is least on these values."""
     low, high = min(0.0, float(values.min())), float(values.max())
-    finest = _power(max(high - low, np.finfo(np.float32).tiny) / (PIXELS[1] - PIXELS[0]))
+    finest = float(_power(max(high - low, TINY) / (PIXELS[1] - PIXELS[0])))
     steps = [finest * 2.0**finer for finer in FINER]
     grids = [Grid(np.array(step), *PIXELS, zero=int(min(round(-low / step), PIXELS[1]))) for step in steps]
     return min(grids, key=lambda grid: float(np.square(grid.nearest(values) - values).sum()))
@@ -67,7 +68,7 @@ def of_inputs(values: Exact) -> Grid:
 def of_weights(weights: Exact) -> Grid:
     """The grid for weights (C, …), each channel's step of its own, that of the least squared error."""
     rows = weights.reshape(len(weights), -1)
-    finest = _power(np.maximum(np.abs(rows).max(1), np.finfo(np.float32).tiny) / WEIGHTS[1])
+    finest = _power(np.maximum(np.abs(rows).max(1), TINY) / WEIGHTS[1])
     grids = [Grid(finest * 2.0**finer, *WEIGHTS) for finer in FINER]
     errors = np.stack([np.square(grid.nearest(rows) - rows).sum(1) for grid in grids])
     return Grid(np.choose(errors.argmin(0), [grid.step for grid in grids]), *WEIGHTS)

@@ -7,10 +7,11 @@ last rounded number is ordinary float32.
 """
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 import onnx.helper
 import onnx.numpy_helper
@@ -76,8 +77,9 @@ class Layout:
 
     def _behind(self, name: str) -> str:
         """What becomes of what a layer gives, before it is rounded."""
-        takers = self._takers(name)
-        return self._behind(takers[0].output[0]) if [one.op_type for one in takers] in [[one] for one in ACTIVATIONS] else name
+        while len(takers := self._takers(name)) == 1 and takers[0].op_type in ACTIVATIONS:
+            name = takers[0].output[0]
+        return name
 
     def _takers(self, name: str) -> list[onnx.NodeProto]:
         return [node for node in self._graph.node if name in node.input]
@@ -141,7 +143,7 @@ def _of(name: str) -> list[str]:
     return [f"{name}.step", f"{name}.zero"]
 
 
-def _constants(name: str, grid: Grid, constants: "dict[str, np.ndarray]") -> Iterator[onnx.TensorProto]:
+def _constants(name: str, grid: Grid, constants: Mapping[str, npt.NDArray[np.float32]]) -> Iterator[onnx.TensorProto]:
     """A grid's step and zero, and the whole numbers of what is constant."""
     kind = {PIXELS: np.uint8, WEIGHTS: np.int8}.get((grid.lowest, grid.highest), np.int32)
     step, zero = _of(name)

@@ -2,7 +2,7 @@
 
 import typer
 
-from training.commands.models import export_model, measure_models, prove_model, write_exercises, write_table
+from training.commands.models import export_model, measure_models, prove_model, quantise_model, write_exercises, write_table
 from training.commands.pictures import data_app, draw_figures, teach_lesson
 from training.commands.run import run
 
@@ -14,6 +14,7 @@ app = typer.Typer(
 )
 app.command("run")(run)
 app.command("export")(export_model)
+app.command("quantise")(quantise_model)
 app.command("prove")(prove_model)
 app.command("measure")(measure_models)
 app.command("exercises")(write_exercises)

@@ -1,4 +1,4 @@
-"""digits-train export, prove, measure, exercises, table: what becomes of a trained network."""
+"""digits-train export, quantise, prove, measure, exercises, table: what becomes of a trained network."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from training import exercises, export, prove, speed, table
+from training import exercises, export, prove, quantise, speed, table
 from training.commands.console import Models, Name, Runs, check_model, console, faults_told
 
 
@@ -20,6 +20,15 @@ def export_model(name: Name, runs_folder: Runs = Path("runs"), models: Models = 
     console.print(f"{models / name}: written, model.onnx sha256 {card.onnx_sha256[:12]}…")
 
 
+def quantise_model(name: Name, models: Models = Path("models")) -> None:
+    """Make an exported model's twin of whole numbers, MODELS/NAME_int8, if its proof passes."""
+    check_model(name)
+    with faults_told():
+        card = quantise.quantise(name, models, console.print)
+    _print_proof(card.proof)
+    console.print(f"{models / card.name}: written, {card.quantised}")
+
+
 def prove_model(
     name: Name,
     checkpoint: Annotated[
@@ -28,7 +37,7 @@ def prove_model(
     models: Models = Path("models"),
 ) -> None:
     """Repeat the proof of an exported model: against its reference.npz, or against the weights of a checkpoint."""
-    check_model(name)
+    check_model(name.removesuffix(quantise.SUFFIX))
     with faults_told():
         proof = prove.repeat(name, models / name, checkpoint)
     _print_proof(proof)
