@@ -18,19 +18,20 @@ import onnx.numpy_helper
 
 from serving.card import Card, read_card
 from serving.evaluation.figures import Accuracy, calibration_error
-from serving.runtime import EVIDENCE, OUTPUTS, PROBABILITIES, SCORES, Pictures, Session
+from serving.runtime import OUTPUTS, Outputs, Pictures, Session
 from training import data, export, fit, promise, prove, qdq, runs, uploads
-from training.evaluate import Labels, accuracies, accuracy
-from training.exact import Exact, Graph
+from training.evaluate import Labels, Scores, accuracies, accuracy
+from training.exact import AT_ONCE, Exact, Graph
+from training.grid import Grids
 from training.recipe import Recipe
 from training.recipes import RECIPES
 
 SUFFIX = "_int8"
 TEMPERATURE = "head.temperature"
 """The constant's name in exported graphs."""
-CALIBRATION = 1000
+CALIBRATION = 500
 """Training images that the grids are chosen on; a recipe that trains on uploads adds about as many of those."""
-UPLOADS = 0.0025
+UPLOADS = 0.00125
 """Their share of all that can be made."""
 HOW = (
     "int8: inputs of eight bits, weights of seven, each output's step its own, all steps powers of two, no sum above 2^24; "
@@ -73,22 +74,23 @@ def quantise(name: str, models: Path, tell: Callable[[str], object] = lambda _do
     """
     recipe, card = RECIPES[name], read_card(models / name / "card.json")
     prove.check_file(models / name / "model.onnx", card)
-    model, session = onnx.load(models / name / "model.onnx"), Session(models / name / "model.onnx")
+    model, before = onnx.load(models / name / "model.onnx"), Session(models / name / "model.onnx")
     tell("choosing what to round to")
     calibration = _calibration(recipe)
     grids = qdq.choose(model, calibration)
     tell("answering validation pictures")
     images = data.validation_part(data.load(recipe.dataset, "train"))
-    (scores,) = Graph(model, grids).run([SCORES], images.pictures.numpy())
+    scores = _answers(_session(model, grids), images.pictures.numpy())[1]
     temperature = recipe.head.fit(scores, fit.labels_of(images))
     _set_temperature(model, temperature)
-    validation = _split(_probabilities(recipe, scores, temperature), session, images)
-    rounded = Graph(model, grids)
-    decided = promise.make(partial(_ask, rounded), tell) if card.decision else (None, None)
+    validation = _split(_probabilities(recipe, scores, temperature), before, images)
+    decided = promise.make(partial(_ask, _session(model, grids)), tell) if card.decision else (None, None)
     tell("opening the test split")
     images = data.load(recipe.dataset, "test")
-    reference = _reference(rounded, images.pictures.numpy(), has_evidence=session.has_evidence)
-    test = _split(reference.probabilities, session, images)
+    pictures: Pictures = images.pictures.numpy()
+    outputs = Graph(model, grids).run(OUTPUTS if before.has_evidence else OUTPUTS[:2], pictures)
+    reference = prove.Reference(*outputs[:2], prove.fingerprint(pictures), *outputs[2:])
+    test = _split(reference.probabilities, before, images)
     ece_before = calibration_error(_probabilities(recipe, reference.scores, 1.0), test.labels)
     values = {
         "name": name + SUFFIX,
@@ -111,7 +113,7 @@ def quantise(name: str, models: Path, tell: Callable[[str], object] = lambda _do
     }
     kept = {key: getattr(card, key) for key in Card.__slots__ if key not in {"onnx_sha256", "proof"}}
     tell("proving")
-    make = partial(_make, qdq.write(model, grids), reference, images.pictures.numpy())
+    make = partial(_make, qdq.write(model, grids), reference, pictures)
     return export.publish(make, reference, kept | values, models / (name + SUFFIX))
 
 
@@ -137,24 +139,27 @@ def _set_temperature(model: onnx.ModelProto, temperature: float) -> None:
     constant.CopyFrom(onnx.numpy_helper.from_array(np.array(temperature, np.float32), TEMPERATURE))
 
 
-def _probabilities(recipe: Recipe, scores: Exact, temperature: float) -> Exact:
+def _probabilities(recipe: Recipe, scores: Scores, temperature: float) -> Exact:
     model = fit.build(recipe)
     model.head.temperature.fill_(temperature)
     return np.asarray(fit.probabilities_of(model, scores))
 
 
 def _split(probabilities: Exact, before: Session, images: data.Images) -> Split:
-    pictures = images.pictures.numpy().copy()
-    guesses = [before.probabilities(part).argmax(1) for part in np.array_split(pictures, len(pictures) // 100)]
-    return Split(probabilities, np.concatenate(guesses), fit.labels_of(images))
+    return Split(probabilities, _answers(before, images.pictures.numpy())[0].argmax(1), fit.labels_of(images))
 
 
-def _ask(rounded: Graph, pictures: Pictures) -> promise.Answers:
+def _session(model: onnx.ModelProto, grids: Grids) -> Session:
+    return Session(Path("model.onnx"), content=qdq.write(model, grids).SerializeToString())
+
+
+def _answers(session: Session, pictures: Pictures) -> Outputs:
+    parts = [session.outputs(pictures[start : start + AT_ONCE]) for start in range(0, len(pictures), AT_ONCE)]
+    return tuple(np.concatenate(batches) for batches in zip(*parts, strict=True))
+
+
+def _ask(session: Session, pictures: Pictures) -> promise.Answers:
     if not len(pictures):
         return promise.Answers(np.zeros((0, 10)), np.zeros(0))
-    return promise.Answers(*rounded.run([PROBABILITIES, EVIDENCE], pictures))
-
-
-def _reference(rounded: Graph, pictures: Pictures, *, has_evidence: bool) -> prove.Reference:
-    probabilities, scores, *evidence = rounded.run(OUTPUTS if has_evidence else OUTPUTS[:2], pictures)
-    return prove.Reference(probabilities, scores, prove.fingerprint(pictures), *evidence)
+    probabilities, _, evidence = _answers(session, pictures)
+    return promise.Answers(probabilities.astype(np.float64), evidence.astype(np.float64))
