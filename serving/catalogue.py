@@ -70,7 +70,7 @@ def load_model(folder: Path, backend: Backend = CPU) -> Model:
         card = read_card(folder / "card.json")
         # What is loaded are the bytes that were hashed, whatever becomes of the file.
         content = _proved(folder / "model.onnx", card)
-        return Model(card, open_session(folder, content, card.proof, backend), before)
+        return Model(card, open_session(folder, content, card, backend), before)
     except (CardInvalid, ModelUnusable) as error:
         # Shown to clients too, whom the place of the folder does not concern.
         raise ModelRefused(str(error).replace(f"{folder}{os.sep}", f"{folder.name}{os.sep}")) from error

@@ -80,16 +80,17 @@ def quantise(name: str, models: Path, tell: Callable[[str], object] = lambda _do
     grids = qdq.choose(model, calibration)
     tell("answering validation pictures")
     images = data.validation_part(data.load(recipe.dataset, "train"))
-    scores = _answers(_session(model, grids), images.pictures.numpy())[1]
-    temperature = recipe.head.fit(scores, fit.labels_of(images))
+    of_validation = _answers(_session(model, grids), images.pictures.numpy())[1]
+    temperature = recipe.head.fit(of_validation, fit.labels_of(images))
     _set_temperature(model, temperature)
-    validation = _split(_probabilities(recipe, scores, temperature), before, images)
+    validation = _split(_probabilities(recipe, of_validation, temperature), before, images)
     decided = promise.make(partial(_ask, _session(model, grids)), tell) if card.decision else (None, None)
     tell("opening the test split")
     images = data.load(recipe.dataset, "test")
     pictures: Pictures = images.pictures.numpy()
-    outputs = Graph(model, grids).run(OUTPUTS if before.has_evidence else OUTPUTS[:2], pictures)
-    reference = prove.Reference(*outputs[:2], prove.fingerprint(pictures), *outputs[2:])
+    names = OUTPUTS if before.has_evidence else OUTPUTS[:2]
+    probabilities, scores, *evidence = Graph(model, grids).run(names, pictures)
+    reference = prove.Reference(probabilities, scores, prove.fingerprint(pictures), *evidence)
     test = _split(reference.probabilities, before, images)
     ece_before = calibration_error(_probabilities(recipe, reference.scores, 1.0), test.labels)
     values = {

@@ -221,7 +221,7 @@ def test_the_made_pictures_are_the_same_each_time_and_all_different() -> None:
     assert (pictures.max((1, 2)) > 200).all()
 
 
-@pytest.mark.parametrize(("name", "allowed"), [("DEVICE", "auto, cpu, cuda"), ("RUNTIME", "onnx, torchscript")])
+@pytest.mark.parametrize(("name", "allowed"), [("DEVICE", "auto, cpu, cuda"), ("RUNTIME", "onnx, openvino, torchscript")])
 def test_a_runtime_or_device_that_there_is_not_is_refused(name: str, allowed: str) -> None:
     with pytest.raises(SettingInvalid, match=f"DIGITS_{name} must be one of {allowed}, not 'abacus'"):
         from_environment({f"DIGITS_{name}": "abacus"})
