@@ -134,13 +134,26 @@ def test_a_committed_model_still_equals_its_reference_and_its_recipe(name: str) 
     told = invoke("prove", name, "--models", MODELS)
     assert told.exit_code == 0, told.output
     assert told.output.count(" 1,000 ") == (10 if (MODELS / name / "model.ts").exists() else 5), "of five batch sizes"
-    card, recipe = read_card(MODELS / name / "card.json"), RECIPES[name]
+    card = read_card(MODELS / name / "card.json")
+    recipe = RECIPES[card.quantised["from"] if card.quantised else name]
     assert card.seed == 0
-    assert len(card.test["seeds"]) >= (3 if recipe.lab == "none" else 5), "the reader's are three trainings of ten minutes"
+    assert card.quantised or len(card.test["seeds"]) >= (3 if recipe.lab == "none" else 5), (
+        "the reader's are three trainings of ten minutes"
+    )
     assert card.recipe == f"{recipe}." + (f" Corrected: {recipe.corrected}." if recipe.corrected else "")
     assert (card.lab, card.dataset["name"], card.reading) == (recipe.lab, recipe.dataset, recipe.reading)
-    assert card.test.get("lab") == recipe.lab_accuracy
+    assert card.test.get("lab") == (None if card.quantised else recipe.lab_accuracy)
     assert "-dirty" not in card.commit
+
+
+@pytest.mark.parametrize("path", MODELS.glob("*_int8/card.json"), ids=lambda path: path.parent.name)
+def test_whole_numbers_are_of_the_file_that_lies_beside_them(path: Path) -> None:
+    card = read_card(path)
+    assert card.quantised is not None
+    source = read_card(MODELS / card.quantised["from"] / "card.json")
+    assert source.onnx_sha256 == card.quantised["onnx_sha256"]
+    before = {split: getattr(source, split)["accuracy"] for split in ("validation", "test")}
+    assert card.quantised["accuracy_before"] == before
 
 
 @pytest.mark.slow
