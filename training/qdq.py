@@ -122,11 +122,22 @@ def write(model: onnx.ModelProto, grids: Grids) -> onnx.ModelProto:
     kept = [one for one in graph.initializer if one.name not in grids]
     whole = [one for name, grid in grids.items() for one in _constants(name, grid, constants)]
     of_constants = [_dequantise(name, name) for name in grids if name in constants]
+    _name_averages(graph)
     nodes = list(insert(graph, set(grids), _round_trip))
     del graph.initializer[:], graph.node[:], graph.value_info[:]
     graph.initializer.extend([*kept, *whole])
     graph.node.extend([*of_constants, *nodes])
     return written
+
+
+def _name_averages(graph: onnx.GraphProto) -> None:
+    """Call the average of a whole picture so. As a pool of some size OpenVINO rounds it to whole numbers, which is wrong."""
+    sizes = {value.name: [axis.dim_value for axis in value.type.tensor_type.shape.dim[2:]] for value in graph.value_info}
+    for node in graph.node:
+        attributes = {one.name: list(one.ints) for one in node.attribute}
+        if node.op_type == "AveragePool" and attributes["kernel_shape"] == sizes.get(node.input[0]):
+            node.op_type = "GlobalAveragePool"
+            del node.attribute[:]
 
 
 def _round_trip(name: str) -> list[onnx.NodeProto]:
