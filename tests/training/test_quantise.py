@@ -184,6 +184,14 @@ def test_what_comes_behind_an_average_stays_in_float32() -> None:
     assert layout.rounded == ["div", "relu", "relu_1", "relu_2", "relu_3", "relu_4", "relu_5"], "its input too"
 
 
+def test_the_average_of_a_whole_picture_is_called_so() -> None:
+    model = onnx.load(MODELS / "convnet_batchnorm" / "model.onnx")
+    assert "AveragePool" in [node.op_type for node in model.graph.node]
+    some = data.load("MNIST", "train").pictures[:2].numpy()
+    whole = [node.op_type for node in qdq.write(model, qdq.choose(model, some)).graph.node]
+    assert ("AveragePool" in whole, whole.count("GlobalAveragePool"), whole.count("MaxPool")) == (False, 1, 2)
+
+
 def test_the_last_scores_are_not_rounded() -> None:
     layout = qdq.Layout(onnx.load(MODELS / "reader" / "model.onnx"))
     assert len(layout.layers) == 6
