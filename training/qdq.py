@@ -135,7 +135,8 @@ def _name_averages(graph: onnx.GraphProto) -> None:
     sizes = {value.name: [axis.dim_value for axis in value.type.tensor_type.shape.dim[2:]] for value in graph.value_info}
     for node in graph.node:
         attributes = {one.name: list(one.ints) for one in node.attribute}
-        if node.op_type == "AveragePool" and attributes["kernel_shape"] == sizes.get(node.input[0]):
+        whole = attributes.get("kernel_shape") == sizes.get(node.input[0]) and not any(attributes.get("pads", []))
+        if node.op_type == "AveragePool" and whole:
             node.op_type = "GlobalAveragePool"
             del node.attribute[:]
 

@@ -26,7 +26,12 @@ def quantise_model(name: Name, models: Models = Path("models")) -> None:
     with faults_told():
         card = quantise.quantise(name, models, console.print)
     _print_proof(card.proof)
-    console.print(f"{models / card.name}: written, {card.quantised}")
+    assert card.quantised is not None
+    changed, before = card.quantised["changed"]["test"], card.quantised["accuracy_before"]["test"]
+    console.print(
+        f"{models / card.name}: written; {changed['changed']} of {changed['pictures']:,} test answers changed, "
+        f"{before:.2%} were right and {card.test['accuracy']:.2%} are"
+    )
 
 
 def prove_model(
