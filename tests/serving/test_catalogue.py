@@ -121,6 +121,7 @@ def test_a_missing_model_file_is_named(folder: Path) -> None:
         ({"onnx_sha256": "abc"}, "no sha256"),
         ({"surprise": 1}, "unknown keys .'surprise'."),
         ({"promise": "always right"}, "a promise that is not a JSON object"),
+        ({"quantised": "yes"}, "a quantised that is not a JSON object"),
     ],
 )
 def test_a_card_that_breaks_the_contract_is_refused(folder: Path, change: dict[str, object], message: str) -> None:
