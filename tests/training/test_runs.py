@@ -146,7 +146,7 @@ def test_a_committed_model_still_equals_its_reference_and_its_recipe(name: str) 
     assert "-dirty" not in card.commit
 
 
-@pytest.mark.parametrize("path", MODELS.glob("*_int8/card.json"), ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("path", sorted(MODELS.glob("*_int8/card.json")), ids=lambda path: path.parent.name)
 def test_whole_numbers_are_of_the_file_that_lies_beside_them(path: Path) -> None:
     card = read_card(path)
     assert card.quantised is not None
