@@ -71,7 +71,7 @@ def load_model(folder: Path, backend: Backend = CPU) -> Model:
         card = read_card(folder / "card.json")
         # What is loaded are the bytes that were hashed, whatever becomes of the file.
         content = _proved(folder / "model.onnx", card)
-        return Model(card, open_session(folder, content, card.proof, backend), before)
+        return Model(card, open_session(folder, content, card, backend), before)
 
 
 def proved_file(folder: Path, card: Card) -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from serving.card import Card, read_card
-from training import exercises, robustness, speed
+from training import exercises, quantise, robustness, speed
 from training.corruptions import ANGLES, CORRUPTIONS
 from training.label_errors import DOUBTED
 
@@ -34,6 +34,10 @@ model's own training pictures were varied by; none was trained on what these gen
 at most 1.0 points to either side."""
 DOUBTFUL = """The test accuracy of each file, and without the {count} test pictures whose label fewer than three of five
 people agreed with (Northcutt et al. 2021; `training/label_errors.py` has their numbers)."""
+QUANTISED_COLUMNS = (
+    "model", "made of", "test, before and after", "answers changed", "became wrong, right", "calibration error, after",
+    "model.onnx, of before", "pictures/s at 64, times before",
+)  # fmt: skip
 NOT_MEASURED = "not measured"
 
 
@@ -59,7 +63,9 @@ def page(models: Path) -> str:
             f"Speed: ONNX Runtime, {speeds['hardware']}, {versions}, medians of {speeds['rounds']} interleaved rounds "
             "(`digits-train measure`)."
         )
-    parts.append(_leaderboards(cards))
+    parts.append(_leaderboards([card for card in cards if not card.quantised]))
+    if quantised := [card for card in cards if card.quantised]:
+        parts.append(_quantised(quantised, models, speeds))
     if measured := _read(models / robustness.FILE):
         parts.append(_robustness(measured, [card for card in cards if card.dataset["name"] == robustness.DATASET]))
     if measured := _read(models / exercises.FILE):
@@ -87,8 +93,9 @@ def _row(card: Card, size: int, measured: dict[str, Any] | None) -> list[str]:
     worst = max(row["scores_eps"] for row in card.proof["onnx"]["batches"].values())
     speeds = [NOT_MEASURED] * 3
     if measured:
+        script = measured["torchscript_bytes"]
         speeds = [
-            f"{measured['torchscript_bytes'] / 1e6:.2f} MB",
+            "none" if script is None else f"{script / 1e6:.2f} MB",
             f"{measured['latency_us']:,.0f} us",
             f"{measured['images_per_second']:,}",
         ]
@@ -133,6 +140,31 @@ def _leaderboards(cards: list[Card]) -> str:
         )
         text += "\n"
     return text
+
+
+def _quantised(cards: list[Card], models: Path, speeds: dict[str, Any]) -> str:
+    """The models of whole numbers, each beside the one that it was made of."""
+    rows = []
+    for card in cards:
+        assert card.quantised is not None
+        source, changed = card.quantised["from"], card.quantised["changed"]["test"]
+        size, whole = ((models / name / "model.onnx").stat().st_size for name in (source, card.name))
+        fast, faster = (speeds.get("models", {}).get(name, {}).get("images_per_second") for name in (source, card.name))
+        rows.append([
+            f"`{card.name}`",
+            f"`{source}`",
+            f"{card.quantised['accuracy_before']['test']:.2%}, {card.test['accuracy']:.2%}",
+            f"{changed['changed']:,} of {changed['pictures']:,}",
+            f"{changed['became_wrong']}, {changed['became_right']}",
+            f"{card.ece['after']:.4f}",
+            f"{whole / size:.2f}",
+            f"{faster / fast:.1f}" if fast and faster else NOT_MEASURED,
+        ])  # fmt: skip
+    told = (
+        "## Lower precision\n\nMade of seed 0's file by `digits-train quantise`, each a model of its own, proved against a "
+        f"reference of its own, its temperature fitted anew; {quantise.HOW}.\n\n"
+    )
+    return told + _table(QUANTISED_COLUMNS, 2, rows)
 
 
 def _robustness(measured: dict[str, Any], cards: list[Card]) -> str:

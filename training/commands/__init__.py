@@ -7,6 +7,7 @@ from training.commands.models import (
     measure_models,
     measure_robustness,
     prove_model,
+    quantise_model,
     write_exercises,
     write_table,
 )
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 app.command("run")(run)
 app.command("export")(export_model)
+app.command("quantise")(quantise_model)
 app.command("prove")(prove_model)
 app.command("measure")(measure_models)
 app.command("robustness")(measure_robustness)
