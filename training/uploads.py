@@ -4,7 +4,6 @@ What a network meets in service is never the data set's own picture but what was
 drawn, made a file of, and read by the code that serving runs; what the reading leaves of frames and shadows is in it.
 """
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -18,7 +17,7 @@ import torch
 
 import serving.reading
 from serving.reading import SIDE, ImageRejected, Ink, Limits, read
-from training import data, scenes
+from training import data, kept, scenes
 from training.data import Images
 from training.scenes import digit, files, fonts, lettering
 from training.scenes.factors import FACTORS, Factor
@@ -92,13 +91,7 @@ def load(share: float = 1.0, progress: Progress = lambda _done: None) -> Images:
     a name that changes with the code that makes them and the fonts that are there. Raises data.DataFault.
     """
     own = data.load("MNIST", "train")[slice(data.VALIDATION_START)]
-    path = _kept(share)
-    if path.exists():
-        with np.load(path) as kept:
-            made = Images(torch.from_numpy(kept["pictures"]), torch.from_numpy(kept["labels"]))
-    else:
-        made = _make(own, share, progress)
-        _keep(path, made)
+    made = kept.images(kept_at(share), lambda: _make(own, share, progress))
     return Images(torch.cat([own.pictures, made.pictures]), torch.cat([own.labels, made.labels]))
 
 
@@ -156,23 +149,9 @@ def _one(ink: Ink, label: int, sample: Sample, rng: Rng) -> tuple[Ink, int]:
             return reading.picture, told
 
 
-def _kept(share: float) -> Path:
+def kept_at(share: float = 1.0) -> Path:
     """Where pictures are kept that this code makes with these fonts."""
-    code = hashlib.sha256()
-    for folder in (serving.reading, scenes):
-        for path in sorted(Path(str(folder.__file__)).parent.glob("*.py")):
-            code.update(path.read_bytes())
-    code.update(Path(__file__).read_bytes())
-    code.update(repr((sorted(font.path.name for font in fonts.find_fonts()), share)).encode())
-    return Path.home() / ".cache" / "digits" / f"uploads-{code.hexdigest()[:16]}.npz"
-
-
-def _keep(path: Path, images: Images) -> None:
-    part = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            np.savez(file, pictures=images.pictures.numpy(), labels=images.labels.numpy())
-        part.replace(path)
-    except OSError:  # made anew next time, then
-        part.unlink(missing_ok=True)
+    folders = (Path(str(package.__file__)).parent for package in (serving.reading, scenes))
+    code = [path for folder in folders for path in sorted(folder.glob("*.py"))]
+    names = sorted(font.path.name for font in fonts.find_fonts())
+    return kept.place(f"uploads-{kept.fingerprint([*code, Path(__file__)], names, share)}")

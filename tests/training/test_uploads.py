@@ -51,8 +51,8 @@ def test_all_parts_are_made_once_and_then_kept(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_what_is_kept_is_named_for_the_code_that_made_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    name = uploads._kept(1.0)  # noqa: SLF001
-    assert name == uploads._kept(1.0)  # noqa: SLF001
-    assert name != uploads._kept(0.5)  # noqa: SLF001
+    name = uploads.kept_at(1.0)
+    assert name == uploads.kept_at(1.0)
+    assert name != uploads.kept_at(0.5)
     monkeypatch.setattr(uploads.fonts, "find_fonts", tuple)
-    assert name != uploads._kept(1.0)  # noqa: SLF001
+    assert name != uploads.kept_at(1.0)
