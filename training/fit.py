@@ -188,12 +188,12 @@ def _run_epoch(
         block = images.take(torch.cat(shares).to(training.device))
         done: list[tuple[Tensor, Tensor]] = []
         inputs = training.model.scale(block.pictures).split(sizes)
-        for rows, pixels, labels in zip(batches, inputs, block.labels.split(sizes), strict=True):  # type: ignore[no-untyped-call]
+        for rows, pixels, targets in zip(batches, inputs, block.targets.split(sizes), strict=True):  # type: ignore[no-untyped-call]
             stopping = processes.any(should_stop())
             if stopping:
                 break
             _set_rate(training, steps)
-            done.append(_step(training, pixels, labels, processes.weight(len(labels), len(rows))))
+            done.append(_step(training, pixels, targets, processes.weight(len(targets), len(rows))))
             training.step += 1
             on_step(training, steps)
         if done:
@@ -221,7 +221,7 @@ def _share_tally(training: Training) -> None:
     training.tally = Tally(loss, round(correct), round(seen), tally.seconds)
 
 
-def _step(training: Training, pixels: Tensor, labels: Tensor, weight: float) -> tuple[Tensor, Tensor]:
+def _step(training: Training, pixels: Tensor, targets: Tensor, weight: float) -> tuple[Tensor, Tensor]:
     """One step of the optimiser. Returns the loss and the scores, still on the device."""
     recipe = training.recipe
     for group in training.optimiser.param_groups:
@@ -229,7 +229,7 @@ def _step(training: Training, pixels: Tensor, labels: Tensor, weight: float) -> 
             parameter.grad = None  # as optimiser.zero_grad() does, without its 28 us, 5 % of a small network's step
     with _precision(training):
         scores = training.stepped(pixels).float()
-    loss = LOSSES[recipe.loss](scores, labels)
+    loss = LOSSES[recipe.loss](scores, targets)
     minimised = loss if weight == 1 else loss * weight
     if recipe.l1:
         minimised = minimised + recipe.l1 * sum(parameter.abs().sum() for parameter in training.model.network.parameters())

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from serving.evaluation.figures import Accuracy, calibration_error
-from training import data, device, evaluate, fit, history, uploads
+from training import copies, data, device, evaluate, fit, history, teaching, uploads
 from training.model import Model
 from training.processes import ALONE, Processes
 from training.recipe import Recipe
@@ -103,10 +103,15 @@ class Splits:
 def load_images(recipe: Recipe, seed: int, where: torch.device, progress: uploads.Progress = lambda _done: None) -> Splits:
     """The images of a recipe with a seed. progress: of those that have to be made. Raises data.DataFault."""
     everything = data.load(recipe.dataset, "train")
-    if recipe.pictures == "uploads":
-        part = uploads.load(progress=progress)
-    else:
-        part = data.training_part(everything, recipe.images, seed if recipe.draw == "seed" else None)
+    match recipe.pictures:
+        case "own":
+            part = data.training_part(everything, recipe.images, seed if recipe.draw == "seed" else None)
+        case "uploads":
+            part = uploads.load(progress=progress)
+        case "copies":
+            part = copies.epoch(copies.load(progress))
+        case "taught":
+            part = teaching.load(progress)
     curves = {one.name: data.load(recipe.dataset, one.split)[slice(one.first, one.last)] for one in recipe.curves}
     return Splits(
         part.to(where),

@@ -5,6 +5,7 @@ import typer
 from training.commands.models import export_model, measure_models, prove_model, write_exercises, write_table
 from training.commands.pictures import data_app, draw_figures, teach_lesson
 from training.commands.run import run
+from training.commands.teach import teach
 
 app = typer.Typer(
     help="Train the labs' networks, export them with a proof.",
@@ -13,6 +14,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command("run")(run)
+app.command("teach")(teach)
 app.command("export")(export_model)
 app.command("prove")(prove_model)
 app.command("measure")(measure_models)
