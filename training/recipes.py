@@ -160,7 +160,7 @@ RECIPES: dict[str, Recipe] = {
         optimiser=Adam(0.004, decay=0.01),
         schedule="one-cycle",
         batch=256,
-        epochs=4,
+        epochs=5,
         precision="bf16",
         threads=2,
     ),
