@@ -138,16 +138,18 @@ def fit(
     epochs: int | None = None,
     on_step: Callable[[Training, int], None] = lambda _training, _steps: None,
     should_stop: Callable[[], bool] = lambda: False,
+    on_block: Callable[[Training], None] = lambda _training: None,
     curves: Mapping[str, Images] = MappingProxyType({}),
 ) -> Iterator[Epoch]:
     """Train up to the recipe's epochs, or as many as are said, yielding each as it ends.
 
     images, validation, curves: on the training's device; curves are measured after each epoch beside validation. on_step
-    is called after each step with the training and the steps of an epoch. Raises Interrupted between two steps as soon as
+    is called after each step with the training and the steps of an epoch; on_block between two steps, where all figures are
+    settled, several times a second: the state can be saved there. Raises Interrupted between two steps as soon as
     should_stop says so.
     """
     while training.epoch < (epochs or training.recipe.epochs):
-        _run_epoch(training, images, on_step, should_stop)
+        _run_epoch(training, images, on_step, should_stop, on_block)
         tally, point = training.tally, measure(training, validation)
         epoch = Epoch(
             epoch=training.epoch + 1,
@@ -171,7 +173,11 @@ def measure(training: Training, images: Images) -> Point:
 
 
 def _run_epoch(
-    training: Training, images: Images, on_step: Callable[[Training, int], None], should_stop: Callable[[], bool]
+    training: Training,
+    images: Images,
+    on_step: Callable[[Training, int], None],
+    should_stop: Callable[[], bool],
+    on_block: Callable[[Training], None],
 ) -> None:
     """Go through the epoch in blocks of steps: what does not depend on the weights is done once for a whole block."""
     batch, processes = training.recipe.batch, training.processes
@@ -199,6 +205,7 @@ def _run_epoch(
         if done:
             _settle(training, done, block.labels)
         training.tally.seconds += time.perf_counter() - began
+        on_block(training)
     _share_tally(training)
     if stopping:
         raise Interrupted
