@@ -5,9 +5,11 @@ drawn, made a file of, and read by the code that serving runs; what the reading 
 """
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -28,6 +30,8 @@ OTHER = 10
 CHUNK = 500
 """Pictures that one process makes at a time, from random numbers of their own: how many processes there are changes
 nothing."""
+GROUP = 40
+"""Chunks that are kept together while the rest is made."""
 
 Rng = np.random.Generator
 Sample = Callable[[Ink, int, Rng], tuple[bytes, int]]
@@ -91,19 +95,28 @@ def load(share: float = 1.0, progress: Progress = lambda _done: None) -> Images:
     a name that changes with the code that makes them and the fonts that are there. Raises data.DataFault.
     """
     own = data.load("MNIST", "train")[slice(data.VALIDATION_START)]
-    made = kept.images(kept_at(share), lambda: _make(own, share, progress))
+    path = kept_at(share)
+    parts = path.with_suffix(".parts")
+    made = kept.images(path, lambda: _make(own, share, progress, parts))
+    if path.exists():
+        shutil.rmtree(parts, ignore_errors=True)
     return Images(torch.cat([own.pictures, made.pictures]), torch.cat([own.labels, made.labels]))
 
 
-def _make(own: Images, share: float, progress: Progress) -> Images:
+def _make(own: Images, share: float, progress: Progress, parts: Path) -> Images:
+    """All pictures; each group of chunks is kept in a folder, where a making that was stopped goes on."""
     tasks = list(_tasks(own, share))
-    pictures, labels = [], []
+    groups, made = [tasks[start : start + GROUP] for start in range(0, len(tasks), GROUP)], []
     progress(0.0)
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"), initializer=_begin) as pool:
-        for done, (some, of_them) in enumerate(pool.map(_chunk, tasks, chunksize=4), start=1):
-            pictures.append(some)
-            labels.append(of_them)
-            progress(done / len(tasks))
+        for number, group in enumerate(groups):
+            made.append(kept.images(parts / f"{number}.npz", partial(_made_of, group, pool)))
+            progress((number + 1) / len(groups))
+    return Images(torch.cat([one.pictures for one in made]), torch.cat([one.labels for one in made]))
+
+
+def _made_of(group: list["Task"], pool: ProcessPoolExecutor) -> Images:
+    pictures, labels = zip(*pool.map(_chunk, group), strict=True)
     return Images(torch.from_numpy(np.concatenate(pictures)), torch.from_numpy(np.concatenate(labels)))
 
 
