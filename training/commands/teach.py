@@ -1,5 +1,6 @@
 """digits-train teach: the champion's teachers, and what they answer to its pictures."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -12,10 +13,12 @@ from training import copies, device, kept, runs, teaching
 from training.commands.console import USAGE, Runs, console, faults_told, stop
 from training.commands.run import run_one, telling
 from training.processes import ALONE
+from training.recipe import Recipe
 
 
 def teach(
     wanted: Annotated[device.Wanted, typer.Option("--device", help="auto takes the accelerator that is there.")] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads instead of the recipes' own number.")] = None,
     runs_folder: Runs = Path("runs"),
 ) -> None:
     """Train the larger networks that the champion learns from, and have them answer its pictures.
@@ -30,17 +33,16 @@ def teach(
         device.prepare_accelerator()
     with faults_told():
         answered = [
-            _taught(runs.locate(name, seed, runs_folder), where)
-            for name in teaching.TEACHERS
+            _taught(runs.locate(name, seed, runs_folder), replace(recipe, threads=threads or recipe.threads), where)
+            for name, recipe in teaching.TEACHERS.items()
             for seed in range(teaching.SEEDS)
         ]
         path = teaching.keep_answers(answered)
     console.print(f"{path}: written, what {len(answered)} teachers answer to {len(answered[0]):,} pictures")
 
 
-def _taught(one: runs.Run, where: torch.device) -> npt.NDArray[np.float16]:
+def _taught(one: runs.Run, recipe: Recipe, where: torch.device) -> npt.NDArray[np.float16]:
     """What a teacher answers, which is trained before where it is not yet."""
-    recipe = teaching.TEACHERS[one.name]
     run_one(one, recipe, where, ALONE, resume=True)
     path = kept.place(f"answers-{one.name}-{one.seed}-{kept.fingerprint([one.checkpoint], copies.key())}")
     if path.exists():
