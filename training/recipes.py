@@ -7,6 +7,7 @@ from torch import nn
 
 from training.model import NearestDigit, Rejecting
 from training.networks import lab_a, lab_b, lab_c, lab_d, lab_e
+from training.networks.champion import Champion
 from training.networks.perceptron import Perceptron
 from training.networks.reader import Reader
 from training.recipe import Adam, Kind, Part, Recipe, Sgd
@@ -156,6 +157,20 @@ RECIPES: dict[str, Recipe] = {
         schedule="one-cycle",
         batch=256,
         epochs=10,
+        precision="bf16",
+        threads=2,
+    ),
+    "champion": Recipe(
+        lab="none",
+        network=Champion,
+        head=Rejecting,
+        pictures="taught",
+        augmented=(*AUGMENTED_UPLOADS, "stripe"),  # copies have blocks that are reversed
+        images=55_000,
+        optimiser=Adam(0.004, decay=0.01),
+        schedule="one-cycle",
+        batch=256,
+        epochs=5,
         precision="bf16",
         threads=2,
     ),

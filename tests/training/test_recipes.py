@@ -46,9 +46,10 @@ def test_the_batch_norm_network_takes_the_operations_that_were_counted_by_hand()
     assert flops(fit.build(RECIPES["convnet_batchnorm"])) == pytest.approx(232.1e6, rel=1e-3)
 
 
-def test_the_reader_is_as_small_as_it_was_asked_to_be() -> None:
-    assert parameters(RECIPES["reader"].network()) <= 300_000
-    assert flops(fit.build(RECIPES["reader"])) <= 6e6
+@pytest.mark.parametrize("name", ["reader", "champion"])
+def test_a_network_of_our_own_is_as_small_as_it_was_asked_to_be(name: str) -> None:
+    assert parameters(RECIPES[name].network()) <= 300_000
+    assert flops(fit.build(RECIPES[name])) <= 6e6
 
 
 def test_adam_has_the_memories_that_it_tells() -> None:

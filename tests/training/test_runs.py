@@ -77,6 +77,28 @@ def test_an_interrupted_training_continues_to_the_same_bits(
     assert rest[-1].train_loss == pytest.approx(history[-1].train_loss, rel=1e-6)
 
 
+def test_a_training_that_died_goes_on_from_where_it_was_last_saved(
+    few: tuple[data.Images, data.Images], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "SAVE_EVERY_S", 0.0)
+    name, run = "convnet_dropout", runs.locate("convnet_dropout", 0, tmp_path)
+    whole = fit.begin(RECIPES[name], 0, CPU)
+    (told,) = fit.fit(whole, *few, epochs=1)
+
+    def die(training: fit.Training, _steps: int) -> None:
+        if training.step == 70:
+            raise ZeroDivisionError
+
+    cut = runs.start(run, RECIPES[name], CPU, resume=False)
+    with pytest.raises(ZeroDivisionError):
+        list(runs.carry_out(run, cut, runs.Splits(*few, curves={}), die, lambda: False))
+    resumed = runs.start(run, RECIPES[name], CPU, resume=True)
+    assert 0 < resumed.step < 70
+    (again,) = fit.fit(resumed, *few, epochs=1)
+    assert same(whole, resumed)
+    assert again.train_loss == pytest.approx(told.train_loss, rel=1e-6)
+
+
 def test_the_network_learns(few: tuple[data.Images, data.Images]) -> None:
     training = fit.begin(RECIPES["convnet"], 0, CPU)
     first, second = fit.fit(training, *few, epochs=2)

@@ -14,6 +14,7 @@ from training.commands.models import (
 from training.commands.pictures import data_app, draw_figures, teach_lesson
 from training.commands.run import run
 from training.commands.speedrun import speedrun
+from training.commands.teach import teach
 
 app = typer.Typer(
     help="Train the labs' networks, export them with a proof.",
@@ -22,6 +23,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command("run")(run)
+app.command("teach")(teach)
 app.command("export")(export_model)
 app.command("quantise")(quantise_model)
 app.command("prove")(prove_model)
