@@ -1,10 +1,18 @@
 # The images of digits. docs/container.md says what is in them and why.
 #
-# Any base will do that has Python 3.11 with venv and pip: it builds, and what the service needs of it is copied out.
+# Any base will do that has Python 3.11 with venv and pip: it builds, and what the service needs of it is copied out. WEB has
+# npm: it fetches what the page needs to run a model in the browser.
 ARG BASE=python:3.11-slim-bookworm
+ARG WEB=node:22-bookworm-slim
 
-# Where the network has a certificate authority of its own, its bundle comes as the secret `ca`, and pip's configuration as
-# the secret `pip`. Neither stays in a layer.
+# Where the network has a certificate authority of its own, its bundle comes as the secret `ca`, and pip's and npm's
+# configuration as the secrets `pip` and `npm`. None stays in a layer.
+FROM ${WEB} AS web
+COPY web /src/web
+RUN --mount=type=secret,id=ca,required=false --mount=type=secret,id=npm,required=false \
+    mkdir -p /src/serving/page && cd /src/web && if [ -f /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca; fi \
+    && NPM_CONFIG_USERCONFIG=/run/secrets/npm npm ci && npm run --silent place
+
 FROM ${BASE} AS builder
 COPY container/install.py /src/
 RUN python3 -m venv --without-pip /opt/digits
@@ -20,6 +28,7 @@ COPY requirements/container-build.txt /src/
 RUN --mount=type=secret,id=ca,required=false --mount=type=secret,id=pip,required=false \
     python3 -m venv --without-pip /opt/build && python3 /src/install.py /opt/build --require-hashes -r /src/container-build.txt
 COPY . /src/digits/
+COPY --from=web /src/serving/page/runtime /src/digits/serving/page/runtime
 RUN cd /src/digits && SOURCE_DATE_EPOCH=315532800 /opt/build/bin/python -m hatchling build -t wheel -d /src/wheel \
     && python3 /src/install.py /opt/digits --no-deps --no-index --root /added /src/wheel/*.whl
 

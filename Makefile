@@ -10,13 +10,15 @@ IMAGE_LOCK := $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python
 	--python-platform x86_64-manylinux_2_28 --only-binary :all: --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check fuzz container-test lock clean
+.PHONY: help serve web test check fuzz container-test lock clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 serve: $(VENV)/.serving ## start the service on port 3000 (PORT=…) with the committed model
 	$(BIN)/digits serve --port $(PORT)
+
+web: serving/page/runtime/ort.mjs ## fetch what lets the page run the default model in the browser (npm)
 
 test: $(VENV)/.training ## run all the tests
 	$(BIN)/python -m pytest $(ARGS)
@@ -42,9 +44,14 @@ lock: $(VENV)/.training ## resolve the pinned versions anew from pyproject.toml
 	$(IMAGE_LOCK) requirements/serve.txt requirements/container-gpu.in --override requirements/container-gpu.overrides \
 		-o requirements/container-gpu.txt
 	$(IMAGE_LOCK) pyproject.toml --extra train -c requirements/dev.txt -o requirements/container-train.txt
+	cd web && npm update --package-lock-only
 
-clean: ## remove the environment, and what container-test keeps
-	rm -rf $(VENV) build
+clean: ## remove the environment, what web fetched, and what container-test keeps
+	rm -rf $(VENV) build web/node_modules serving/page/runtime
+
+serving/page/runtime/ort.mjs: web/package-lock.json web/package.json web/place.js
+	@command -v npm > /dev/null || { echo "make web needs npm and Node 18 or later"; exit 1; }
+	@cd web && npm ci && npm run --silent place
 
 $(VENV)/.created:
 	@echo "Making the environment in $(VENV) with $$($(PYTHON) --version)"

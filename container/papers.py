@@ -2,8 +2,9 @@
 
     python3 papers.py ENVIRONMENT ROOT PAPERS
 
-Of the distributions in the environment, the Debian packages that files below the root came from, and the models. The texts
-of the licences lie beside what they are for: `*.dist-info/licenses`, `/usr/share/doc/*/copyright`.
+Of the distributions in the environment, the Debian packages that files below the root came from, what the page runs in a
+browser, and the models. The texts of the licences lie beside what they are for: `*.dist-info/licenses`,
+`/usr/share/doc/*/copyright`, `serving/page/runtime/LICENSE`.
 """
 
 import hashlib
@@ -26,7 +27,7 @@ def main(environment: Path, root: Path, papers: Path) -> None:
     folder = papers / "usr/share/doc/digits"
     folder.mkdir(parents=True)
     site = next(environment.glob("lib/python3*/site-packages"))
-    components = [_python(), *_distributions(site), *_packages(root, papers), *_models(site)]
+    components = [_python(), *_distributions(site), *_packages(root, papers), _web(site), *_models(site)]
     (itself,) = (one for one in components if one["name"] == "digits")
     components.remove(itself)
     bill = {
@@ -93,6 +94,14 @@ def _packages(root: Path, papers: Path) -> Iterator[Component]:
             licences = _short_names(text.read_text(encoding="utf-8", errors="replace"))
         purl = f"pkg:deb/debian/{name}@{version}?arch={architecture}"
         yield _component("library", name, version, _named(*dict.fromkeys(licences)), purl=purl, **{"bom-ref": purl})
+
+
+def _web(site: Path) -> Component:
+    """ONNX Runtime for browsers, as its own description has it."""
+    told = json.loads((site / "serving/page/runtime/package.json").read_text(encoding="utf-8"))
+    name, version = told["name"], told["version"]
+    purl = f"pkg:npm/{name}@{version}"
+    return _component("library", name, version, [{"expression": told["license"]}], purl=purl, **{"bom-ref": purl})
 
 
 def _short_names(copyright_: str) -> list[str]:

@@ -17,7 +17,7 @@ CONTRACT = 1
 """The version of the agreement between training and serving; a card of another version is refused."""
 
 
-OPTIONAL = {"decision", "promise"}
+OPTIONAL = {"decision", "promise", "quantised"}
 """Keys that a card may lack."""
 
 
@@ -69,6 +69,8 @@ class Card:
     """None where the model promises a digit whatever it is shown; an older card lacks the key."""
     promise: dict[str, Any] | None = None
     """What was measured of the decision."""
+    quantised: dict[str, Any] | None = None
+    """Of a model of whole numbers: the float32 model that it was made of, how, and beside it what became of the answers."""
 
     def essence(self) -> dict[str, str]:
         """What also stands in the ONNX file's own metadata, so that a file found alone can be identified."""
@@ -118,8 +120,13 @@ def _check(card: Card, path: Path) -> None:
         raise CardInvalid(
             f"{path} has a decision that is not an evidence, any number, and a confidence from 0 to 1: {card.decision!r}"
         )
-    if not (card.promise is None or isinstance(card.promise, dict)):
-        raise CardInvalid(f"{path} has a promise that is not a JSON object")
+    _check_measured(card, path)
+
+
+def _check_measured(card: Card, path: Path) -> None:
+    for key in ("promise", "quantised"):
+        if not isinstance(getattr(card, key), dict | None):
+            raise CardInvalid(f"{path} has a {key} that is not a JSON object")
 
 
 def _is_decision(value: object) -> bool:

@@ -2,7 +2,8 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,12 +66,25 @@ def _placed(path: Path) -> tuple[int, ...] | None:
 
 def load_model(folder: Path, backend: Backend = CPU) -> Model:
     """Load one model. Raises ModelRefused unless its model.onnx is the file that its card proves."""
-    try:
+    with _refusing(folder):
         before = signature(folder, backend)
         card = read_card(folder / "card.json")
         # What is loaded are the bytes that were hashed, whatever becomes of the file.
         content = _proved(folder / "model.onnx", card)
-        return Model(card, open_session(folder, content, card.proof, backend), before)
+        return Model(card, open_session(folder, content, card, backend), before)
+
+
+def proved_file(folder: Path, card: Card) -> bytes:
+    """A model's file. Raises ModelRefused where it is not, or no longer, the one that the card proves."""
+    with _refusing(folder):
+        return _proved(folder / "model.onnx", card)
+
+
+@contextmanager
+def _refusing(folder: Path) -> Iterator[None]:
+    """Whatever is wrong with a model's folder, as ModelRefused."""
+    try:
+        yield
     except (CardInvalid, ModelUnusable) as error:
         # Shown to clients too, whom the place of the folder does not concern.
         raise ModelRefused(str(error).replace(f"{folder}{os.sep}", f"{folder.name}{os.sep}")) from error

@@ -13,7 +13,7 @@ DEFAULT_MODEL = "reader"
 
 PREFIX = "DIGITS_"
 
-Runtime = Literal["onnx", "torchscript"]
+Runtime = Literal["onnx", "openvino", "torchscript"]
 Device = Literal["auto", "cpu", "cuda"]
 Logged = Literal["off", "errors", "all"]
 """Which requests get a line: none; those answered with a status of 400 or more, or slowly; every one."""
@@ -43,7 +43,7 @@ class Settings:
     model: str = DEFAULT_MODEL
     """DIGITS_MODEL: the model that answers where a request names none."""
     runtime: Runtime = "onnx"
-    """DIGITS_RUNTIME: onnx, or torchscript for models that have a model.ts, where torch is installed."""
+    """DIGITS_RUNTIME: onnx, or where they are installed openvino, and torchscript for models that have a model.ts."""
     device: Device = "auto"
     """DIGITS_DEVICE: cpu, cuda, or auto for CUDA where it works and the CPU where it does not."""
     workers: int = 1

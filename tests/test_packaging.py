@@ -110,6 +110,8 @@ def test_the_bento_builds_holds_no_training_and_answers(tmp_path: Path, digits: 
     source = tmp_path / "home" / "bentos" / tag.replace(":", "/") / "src"
     shipped = {str(path.relative_to(source)) for path in source.rglob("*") if path.is_file()}
     assert {"serving/service.py", "models/convnet/model.onnx", "models/convnet/card.json"} <= shipped
+    page = {str(path.relative_to(ROOT)) for path in (ROOT / "serving" / "page").rglob("*") if path.suffix in {".js", ".gz"}}
+    assert page <= shipped
     assert not [
         name for name in shipped if name.startswith(("training", "tests", "benchmarks")) or name.endswith((".ts", ".npz"))
     ]

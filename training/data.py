@@ -49,24 +49,34 @@ class Images:
 
     pictures: (N, 28, 28) uint8, 0 is paper and 255 is ink.
     labels: (N,) int64, 0 to 9.
+    answers: (N, classes) floats, what other networks say of each picture, as probabilities; a network is trained on these
+    instead of the labels where there are some.
     """
 
     pictures: Tensor
     labels: Tensor
+    answers: Tensor | None = None
+
+    @property
+    def targets(self) -> Tensor:
+        """What a loss compares scores with: the answers of other networks, float32, else the labels."""
+        return self.labels if self.answers is None else self.answers.float()
 
     def __len__(self) -> int:
         return len(self.pictures)
 
     def __getitem__(self, rows: slice) -> "Images":
-        return Images(self.pictures[rows], self.labels[rows])
+        return Images(self.pictures[rows], self.labels[rows], None if self.answers is None else self.answers[rows])
 
     def take(self, rows: Tensor) -> "Images":
         """The images at these rows, in their order."""
-        return Images(self.pictures.index_select(0, rows), self.labels.index_select(0, rows))
+        answers = None if self.answers is None else self.answers.index_select(0, rows)
+        return Images(self.pictures.index_select(0, rows), self.labels.index_select(0, rows), answers)
 
     def to(self, device: torch.device) -> "Images":
         """The same images on another device."""
-        return Images(self.pictures.to(device), self.labels.to(device))
+        answers = None if self.answers is None else self.answers.to(device)
+        return Images(self.pictures.to(device), self.labels.to(device), answers)
 
 
 def root() -> Path:

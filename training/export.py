@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,9 @@ CLASSES: dict[data.DatasetName, list[str]] = {
     "FashionMNIST": FASHION_CLASSES,
 }
 
+Make = Callable[[Path, dict[str, str]], dict[str, prove.Report]]
+"""Writes a model's files to a folder, with the card's essence, and proves them. Raises prove.ProofFailed."""
+
 
 def export(name: str, runs_folder: Path, folder: Path, tell: Callable[[str], object] = lambda _doing: None) -> Card:
     """Export the finished seed 0 of a recipe and say in its card what all its seeds measured.
@@ -50,7 +54,7 @@ def export(name: str, runs_folder: Path, folder: Path, tell: Callable[[str], obj
     reference = prove.evaluate_reference(runs.load_model(checkpoint, name, recipe, temperature), pictures)
     card = describe(name, recipe, model, results)
     if recipe.head is Rejecting:
-        card["decision"], card["promise"] = promise.make(model, tell)
+        card["decision"], card["promise"] = promise.make(partial(promise.answer, model), tell)
     return build(model, reference, pictures, card, folder)
 
 
@@ -60,22 +64,33 @@ def build(model: Model, reference: prove.Reference, pictures: Pictures, card: di
     pictures: the (N, 28, 28) uint8 of the reference. card: everything but onnx_sha256 and proof; without decision and
     promise they are null. Raises prove.ProofFailed and leaves the folder as it was.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as temporary:
-        staging = Path(temporary)
-        draft = Card(**card, onnx_sha256="", proof={})
-        write_onnx(model, staging / "model.onnx", draft.essence())
-        write_torchscript(model, staging / "model.ts", draft.essence())
-        proof = {
+
+    def make(staging: Path, essence: dict[str, str]) -> dict[str, prove.Report]:
+        write_onnx(model, staging / "model.onnx", essence)
+        write_torchscript(model, staging / "model.ts", essence)
+        return {
             "onnx": prove.prove_onnx(staging / "model.onnx", reference, pictures),
             "torchscript": prove.prove_torchscript(staging / "model.ts", reference, pictures),
         }
-        finished = Card(**card, onnx_sha256=_sha256(staging / "model.onnx"), proof=proof)
+
+    return publish(make, reference, card, folder)
+
+
+def publish(make: Make, reference: prove.Reference, card: dict[str, Any], folder: Path) -> Card:
+    """Have a model's files made beside its folder, and put them there with their reference and card when they are proved.
+
+    card: everything but onnx_sha256 and proof. Whatever `make` raises leaves the folder as it was.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as temporary:
+        staging = Path(temporary)
+        proof = make(staging, Card(**card, onnx_sha256="", proof={}).essence())
+        finished = Card(**card, onnx_sha256=sha256(staging / "model.onnx"), proof=proof)
         reference.save(staging / "reference.npz")
         (staging / "card.json").write_text(finished.to_json(), encoding="utf-8")
         folder.mkdir(exist_ok=True)
-        for file in ("model.onnx", "model.ts", "reference.npz", "card.json"):
-            shutil.move(staging / file, folder / file)
+        for file in sorted(staging.iterdir(), key=lambda file: file.name == "card.json"):  # which proves the others, last
+            shutil.move(file, folder / file.name)
     return finished
 
 
@@ -149,10 +164,16 @@ def describe(name: str, recipe: Recipe, model: Model, results: list[runs.Result]
         "ece": {"before": first.ece_before, "after": first.ece_after},
         "temperature": first.temperature,
         "hardware": first.hardware,
-        "versions": first.versions | {name: version(name) for name in ("onnx", "onnxscript", "onnxruntime", "numpy")},
+        "versions": first.versions | versions(),
         "commit": first.commit,
     }
 
 
-def _sha256(path: Path) -> str:
+def versions() -> dict[str, str]:
+    """Of what exports and proves."""
+    return {name: version(name) for name in ("onnx", "onnxscript", "onnxruntime", "numpy")}
+
+
+def sha256(path: Path) -> str:
+    """Of a file, as cards name it."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -138,16 +138,18 @@ def fit(
     epochs: int | None = None,
     on_step: Callable[[Training, int], None] = lambda _training, _steps: None,
     should_stop: Callable[[], bool] = lambda: False,
+    on_block: Callable[[Training], None] = lambda _training: None,
     curves: Mapping[str, Images] = MappingProxyType({}),
 ) -> Iterator[Epoch]:
     """Train up to the recipe's epochs, or as many as are said, yielding each as it ends.
 
     images, validation, curves: on the training's device; curves are measured after each epoch beside validation. on_step
-    is called after each step with the training and the steps of an epoch. Raises Interrupted between two steps as soon as
+    is called after each step with the training and the steps of an epoch; on_block between two steps, where all figures are
+    settled, several times a second: the state can be saved there. Raises Interrupted between two steps as soon as
     should_stop says so.
     """
     while training.epoch < (epochs or training.recipe.epochs):
-        _run_epoch(training, images, on_step, should_stop)
+        _run_epoch(training, images, on_step, should_stop, on_block)
         tally, point = training.tally, measure(training, validation)
         epoch = Epoch(
             epoch=training.epoch + 1,
@@ -171,7 +173,11 @@ def measure(training: Training, images: Images) -> Point:
 
 
 def _run_epoch(
-    training: Training, images: Images, on_step: Callable[[Training, int], None], should_stop: Callable[[], bool]
+    training: Training,
+    images: Images,
+    on_step: Callable[[Training, int], None],
+    should_stop: Callable[[], bool],
+    on_block: Callable[[Training], None],
 ) -> None:
     """Go through the epoch in blocks of steps: what does not depend on the weights is done once for a whole block."""
     batch, processes = training.recipe.batch, training.processes
@@ -188,17 +194,18 @@ def _run_epoch(
         block = images.take(torch.cat(shares).to(training.device))
         done: list[tuple[Tensor, Tensor]] = []
         inputs = training.model.scale(block.pictures).split(sizes)
-        for rows, pixels, labels in zip(batches, inputs, block.labels.split(sizes), strict=True):  # type: ignore[no-untyped-call]
+        for rows, pixels, targets in zip(batches, inputs, block.targets.split(sizes), strict=True):  # type: ignore[no-untyped-call]
             stopping = processes.any(should_stop())
             if stopping:
                 break
             _set_rate(training, steps)
-            done.append(_step(training, pixels, labels, processes.weight(len(labels), len(rows))))
+            done.append(_step(training, pixels, targets, processes.weight(len(targets), len(rows))))
             training.step += 1
             on_step(training, steps)
         if done:
             _settle(training, done, block.labels)
         training.tally.seconds += time.perf_counter() - began
+        on_block(training)
     _share_tally(training)
     if stopping:
         raise Interrupted
@@ -221,7 +228,7 @@ def _share_tally(training: Training) -> None:
     training.tally = Tally(loss, round(correct), round(seen), tally.seconds)
 
 
-def _step(training: Training, pixels: Tensor, labels: Tensor, weight: float) -> tuple[Tensor, Tensor]:
+def _step(training: Training, pixels: Tensor, targets: Tensor, weight: float) -> tuple[Tensor, Tensor]:
     """One step of the optimiser. Returns the loss and the scores, still on the device."""
     recipe = training.recipe
     for group in training.optimiser.param_groups:
@@ -229,7 +236,7 @@ def _step(training: Training, pixels: Tensor, labels: Tensor, weight: float) -> 
             parameter.grad = None  # as optimiser.zero_grad() does, without its 28 us, 5 % of a small network's step
     with _precision(training):
         scores = training.stepped(pixels).float()
-    loss = LOSSES[recipe.loss](scores, labels)
+    loss = LOSSES[recipe.loss](scores, targets)
     minimised = loss if weight == 1 else loss * weight
     if recipe.l1:
         minimised = minimised + recipe.l1 * sum(parameter.abs().sum() for parameter in training.model.network.parameters())

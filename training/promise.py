@@ -34,6 +34,8 @@ APART = ("lookalikes",)
 """Letters that are digits in shape are counted, and belong to no mean."""
 
 Progress = Callable[[str], object]
+Ask = Callable[[npt.NDArray[np.uint8]], "Answers"]
+"""Pictures, (N, 28, 28), to what a model says of them."""
 
 
 class Answers(NamedTuple):
@@ -63,25 +65,25 @@ class Uploads:
     blank: int
 
 
-def make(model: Model, tell: Progress) -> tuple[Decision, dict[str, Any]]:
-    """Choose the thresholds of a trained model, on the CPU in evaluation mode, and measure what they promise.
+def make(ask: Ask, tell: Progress) -> tuple[Decision, dict[str, Any]]:
+    """Choose the thresholds of a trained model, and measure what they promise.
 
     tell: is told what is being done. Returns the card's `decision` and `promise`. Raises data.DataFault.
     """
     images = data.load("MNIST", "train")
     validation = data.validation_part(images)
-    clean = answer(model, validation.pictures.numpy())
+    clean = ask(validation.pictures.numpy())
     tell("reading uploads made of validation pictures")
     uploads = _uploads(validation)
-    of_uploads = answer(model, uploads.pictures)
+    of_uploads = ask(uploads.pictures)
     tell("reading pictures that are no digits")
-    fitted = [_others(model, kind, "choice") for kind in WEIGHTS]
+    fitted = [_others(ask, kind, "choice") for kind in WEIGHTS]
     decision = choose(clean, of_uploads, uploads.labels, fitted)
-    others = {kind: _accepted(_others(model, kind, "promise"), decision) for kind in NONDIGITS}
+    others = {kind: _accepted(_others(ask, kind, "promise"), decision) for kind in NONDIGITS}
     tell("opening the test split")
     return decision, {
         "chosen_on": f"{len(validation):,} validation pictures and {len(uploads.labels):,} uploads made of them",
-        "test": _on_test(model, decision),
+        "test": _on_test(ask, decision),
         "uploads": _statuses(of_uploads, uploads.labels, decision)
         | {"pictures": len(uploads.labels) + uploads.blank, "blank": uploads.blank},
         "others_answered_digit": others,
@@ -117,7 +119,7 @@ def _least_evidence(others: list[Answers]) -> float:
 
 
 def answer(model: Model, pictures: npt.NDArray[np.uint8]) -> Answers:
-    """What a model with evidence says of pictures, (N, 28, 28) uint8."""
+    """What a model with evidence, on the CPU, says of pictures, (N, 28, 28) uint8."""
     model.eval()
     with torch.inference_mode():
         parts = [model(part) for part in torch.from_numpy(pictures).split(fit.EVALUATION_BATCH)]  # type: ignore[no-untyped-call]
@@ -125,9 +127,9 @@ def answer(model: Model, pictures: npt.NDArray[np.uint8]) -> Answers:
     return Answers(probabilities, evidence)
 
 
-def _on_test(model: Model, decision: Decision) -> dict[str, Any]:
+def _on_test(ask: Ask, decision: Decision) -> dict[str, Any]:
     test = data.load("MNIST", "test")
-    answers, labels = answer(model, test.pictures.numpy()), fit.labels_of(test)
+    answers, labels = ask(test.pictures.numpy()), fit.labels_of(test)
     right = answers.probabilities.argmax(1) == labels
     return _statuses(answers, labels, decision) | {
         "ece_bound": calibration_bound(answers.confidence),
@@ -164,14 +166,14 @@ def _uploads(validation: data.Images) -> Uploads:
     return Uploads(np.stack(found), np.array(labels, np.int64), blank)
 
 
-def _others(model: Model, kind: str, purpose: str) -> Answers:
+def _others(ask: Ask, kind: str, purpose: str) -> Answers:
     """What the model says of a kind's pictures that reach it; to promise, they are drawn from what training never sees."""
     readings = []
     for index in range(PER_KIND):
         rng = np.random.default_rng((zlib.crc32(purpose.encode()), zlib.crc32(kind.encode()), index))
         readings.append(_read(files.png(NONDIGITS[kind](rng, held_out=purpose == "promise"), rng)))
     pictures = [one.picture for one in readings if one and not one.is_blank and not one.is_clutter]
-    return answer(model, np.stack(pictures) if pictures else np.zeros((0, 28, 28), np.uint8))
+    return ask(np.stack(pictures) if pictures else np.zeros((0, 28, 28), np.uint8))
 
 
 def _accepted(answers: Answers, decision: Decision) -> float:

@@ -21,7 +21,7 @@ import onnx.reference
 import torch
 
 from serving import runtime
-from serving.card import read_card
+from serving.card import Card, read_card
 from serving.runtime import EVIDENCE, INPUT, PROBABILITIES, SCORES, Output, Outputs, Pictures
 from training import data, fit, runs
 from training.model import Model
@@ -181,21 +181,29 @@ def repeat(name: str, folder: Path, checkpoint: Path | None) -> dict[str, Report
     """
     card = read_card(folder / "card.json")
     onnx_file, torchscript_file = folder / "model.onnx", folder / "model.ts"
-    if not onnx_file.exists():
-        raise ProofImpossible(f"{onnx_file} is missing")
-    if hashlib.sha256(onnx_file.read_bytes()).hexdigest() != card.onnx_sha256:
-        raise ProofFailed(f"{onnx_file} is not the file that {folder / 'card.json'} was written for")
-    pictures: Pictures = data.load(RECIPES[name].dataset, "test").pictures.numpy()
+    check_file(onnx_file, card)
+    recipe = RECIPES[card.quantised["from"] if card.quantised else name]
+    pictures: Pictures = data.load(recipe.dataset, "test").pictures.numpy()
     if checkpoint is None:
-        model = fit.build(RECIPES[name])
+        model = fit.build(recipe)
         model.head.temperature.fill_(card.temperature)
         reference, pictures = read_reference(folder / "reference.npz", model), pictures[:REFERENCE_PICTURES]
+    elif card.quantised:
+        raise ProofImpossible(f"{name} is not what a checkpoint holds, but what was made of {card.quantised['from']}")
     else:
-        reference = evaluate_reference(runs.load_model(checkpoint, name, RECIPES[name], card.temperature), pictures)
+        reference = evaluate_reference(runs.load_model(checkpoint, name, recipe, card.temperature), pictures)
     proof = {"onnx": prove_onnx(onnx_file, reference, pictures)}
     if torchscript_file.exists():
         proof["torchscript"] = prove_torchscript(torchscript_file, reference, pictures)
     return proof
+
+
+def check_file(path: Path, card: Card) -> None:
+    """Raises ProofImpossible where a model.onnx is missing, ProofFailed where its card is another's."""
+    if not path.exists():
+        raise ProofImpossible(f"{path} is missing")
+    if hashlib.sha256(path.read_bytes()).hexdigest() != card.onnx_sha256:
+        raise ProofFailed(f"{path} is not the file that {path.with_name('card.json')} was written for")
 
 
 def _run_in_batches(run: Runner, pictures: Pictures, size: int) -> Outputs:

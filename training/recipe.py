@@ -17,6 +17,12 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 """(N, 10), (N, 11) or (N, 1) scores and (N,) labels to their mean loss."""
 Precision = Literal["float32", "bf16"]
 Schedule = Literal["constant", "one-cycle"]
+Kind = Literal[
+    "shot noise", "impulse noise", "glass blur", "motion blur", "shear", "scale", "rotate", "brightness", "translate",
+    "stripe", "fog", "spatter", "dotted line", "zigzag", "canny edges",
+]  # fmt: skip
+"""How a picture can be spoiled, in MNIST-C's order (Mu and Gilmer 2019)."""
+Pictures = Literal["own", "uploads", "copies", "taught"]
 
 WARM_UP = 0.15
 """The part of a one-cycle training in which the rate rises."""
@@ -45,6 +51,14 @@ def rate_at(schedule: Schedule, progress: float) -> float:
         return COLDEST + (1 - COLDEST) * progress / WARM_UP
     return (1 + math.cos(math.pi * min((progress - WARM_UP) / (1 - WARM_UP), 1.0))) / 2
 
+
+MADE: dict[Pictures, str] = {
+    "own": "",
+    "uploads": " and of what is read of uploads made of them",
+    "copies": ", of deformed and worn copies and of what is read of uploads made of them",
+    "taught": ", of deformed and worn copies and of what is read of uploads made of them, as larger networks answer",
+}
+"""What a network is trained on beside images of the data set."""
 
 LossName = Literal["cross-entropy", "smoothed cross-entropy", "squared error", "negative log-likelihood"]
 LOSSES: dict[LossName, Loss] = {
@@ -79,15 +93,17 @@ class Adam:
 
     rate: float
     decay: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.999)
 
     def make(self, parameters: Iterable[Tensor]) -> Optimizer:
         """Torch's optimiser over these parameters."""
         if self.decay:
-            return torch.optim.AdamW(parameters, lr=self.rate, weight_decay=self.decay, fused=True)
-        return torch.optim.Adam(parameters, lr=self.rate, fused=True)
+            return torch.optim.AdamW(parameters, lr=self.rate, betas=self.betas, weight_decay=self.decay, fused=True)
+        return torch.optim.Adam(parameters, lr=self.rate, betas=self.betas, fused=True)
 
     def __str__(self) -> str:
-        return f"AdamW {self.rate}, weight decay {self.decay}" if self.decay else f"Adam {self.rate}"
+        told = f"AdamW {self.rate}, weight decay {self.decay}" if self.decay else f"Adam {self.rate}"
+        return told + (f", betas {self.betas[0]} and {self.betas[1]}" if self.betas != (0.9, 0.999) else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +127,11 @@ class Recipe:
     epochs: int
     images: int
     """How many training images, of the first 55,000."""
-    pictures: Literal["own", "uploads"] = "own"
-    """Whether it is trained on the data set's own pictures, or beside these on those that `training.uploads` makes."""
+    pictures: Pictures = "own"
+    """What it is trained on: the data set's own pictures; these and what `training.uploads` makes; these and what
+    `training.copies` makes; or the last with what `training.teaching` has other networks answer to them."""
+    augmented: tuple[Kind, ...] = ()
+    """What its training pictures are varied by, where that is of a kind that robustness is measured of."""
     schedule: Schedule = "constant"
     """How the learning rate goes from the first step to the last; its highest is the optimiser's."""
     corrected: str = ""
@@ -153,8 +172,8 @@ class Recipe:
         return ", ".join(told)
 
     def _drawn(self) -> str:
-        if self.pictures == "uploads":
-            return f" of {self.images:,} images and of what is read of uploads made of them"
+        if self.pictures != "own":
+            return f" of {self.images:,} images{MADE[self.pictures]}"
         if self.draw == "first":
             return f" of the first {self.images:,} images"
         return f" of {self.images:,} images" if self.images < VALIDATION_START else ""

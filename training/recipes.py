@@ -7,9 +7,10 @@ from torch import nn
 
 from training.model import NearestDigit, Rejecting
 from training.networks import lab_a, lab_b, lab_c, lab_d, lab_e
+from training.networks.champion import Champion
 from training.networks.perceptron import Perceptron
 from training.networks.reader import Reader
-from training.recipe import Adam, Part, Recipe, Sgd
+from training.recipe import Adam, Kind, Part, Recipe, Sgd
 
 LAB_A: dict[str, Any] = {
     "optimiser": Sgd(0.003, 0.9),
@@ -34,6 +35,14 @@ LAB_E: dict[str, Any] = {
     "mean": 0.5,
     "std": 0.5,
 }
+
+# What the scenes of uploads have of each kind, before the reading takes most of it away: sensor noise and specks, out of
+# focus and motion, other hands' slants and sizes, turned and tilted pictures, grey paper, light that falls and shadows,
+# places off the centre, blots, rules and squares.
+AUGMENTED_UPLOADS: tuple[Kind, ...] = (
+    "shot noise", "impulse noise", "glass blur", "motion blur", "shear", "scale", "rotate", "brightness", "translate", "fog",
+    "spatter", "dotted line",
+)  # fmt: skip
 
 RECIPES: dict[str, Recipe] = {
     "single_neuron": Recipe(
@@ -141,12 +150,27 @@ RECIPES: dict[str, Recipe] = {
         network=Reader,
         head=Rejecting,
         pictures="uploads",
+        augmented=AUGMENTED_UPLOADS,
         images=55_000,
         loss="smoothed cross-entropy",
         optimiser=Adam(0.004, decay=0.01),
         schedule="one-cycle",
         batch=256,
         epochs=10,
+        precision="bf16",
+        threads=2,
+    ),
+    "champion": Recipe(
+        lab="none",
+        network=Champion,
+        head=Rejecting,
+        pictures="taught",
+        augmented=(*AUGMENTED_UPLOADS, "stripe"),  # copies have blocks that are reversed
+        images=55_000,
+        optimiser=Adam(0.004, decay=0.01),
+        schedule="one-cycle",
+        batch=256,
+        epochs=5,
         precision="bf16",
         threads=2,
     ),

@@ -3,6 +3,7 @@
 import io
 import json
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
@@ -13,10 +14,13 @@ from typing import Any
 import torch
 
 from serving.evaluation.figures import Accuracy, calibration_error
-from training import data, device, evaluate, fit, history, uploads
+from training import copies, data, device, evaluate, fit, history, teaching, uploads
 from training.model import Model
 from training.processes import ALONE, Processes
 from training.recipe import Recipe
+
+SAVE_EVERY_S = 60.0
+"""What a killed training loses at most, where it is one process."""
 
 StepCallback = Callable[[fit.Training, int], None]
 
@@ -103,10 +107,15 @@ class Splits:
 def load_images(recipe: Recipe, seed: int, where: torch.device, progress: uploads.Progress = lambda _done: None) -> Splits:
     """The images of a recipe with a seed. progress: of those that have to be made. Raises data.DataFault."""
     everything = data.load(recipe.dataset, "train")
-    if recipe.pictures == "uploads":
-        part = uploads.load(progress=progress)
-    else:
-        part = data.training_part(everything, recipe.images, seed if recipe.draw == "seed" else None)
+    match recipe.pictures:
+        case "own":
+            part = data.training_part(everything, recipe.images, seed if recipe.draw == "seed" else None)
+        case "uploads":
+            part = uploads.load(progress=progress)
+        case "copies":
+            part = copies.epoch(copies.load(progress))
+        case "taught":
+            part = teaching.load(progress)
     curves = {one.name: data.load(recipe.dataset, one.split)[slice(one.first, one.last)] for one in recipe.curves}
     return Splits(
         part.to(where),
@@ -120,13 +129,19 @@ def carry_out(
 ) -> Iterator[fit.Epoch]:
     """Train to the end, yielding each epoch as it ends; the folder always holds the newest usable checkpoint.
 
-    training: from `start`. splits: from `load_images`. Interrupted between two steps, it saves where it stands and raises
-    fit.Interrupted; started again it continues from there to the same weights, bit for bit. Of several processes the
-    first writes the files.
+    training: from `start`. splits: from `load_images`. It is saved at each epoch's end and each minute. Interrupted between
+    two steps, it saves where it stands and raises fit.Interrupted; started again it continues from there to the same
+    weights, bit for bit. Of several processes the first writes the files.
     """
     speaks = training.processes.is_first
     epochs = fit.fit(
-        training, splits.training, splits.validation, on_step=on_step, should_stop=should_stop, curves=splits.curves
+        training,
+        splits.training,
+        splits.validation,
+        on_step=on_step,
+        should_stop=should_stop,
+        on_block=_saving(run),
+        curves=splits.curves,
     )
     try:
         with history.written(run.history, run.events) if speaks else nullcontext() as log:
@@ -141,6 +156,19 @@ def carry_out(
     if speaks:
         result = _measure(run, training, splits.validation)
         _write_atomically(run.result, json.dumps(asdict(result), indent=2).encode() + b"\n")
+
+
+def _saving(run: Run) -> Callable[[fit.Training], None]:
+    """Saves a training from time to time; of several processes, which would have to agree when, not before an epoch ends."""
+    saved = time.monotonic()
+
+    def save(training: fit.Training) -> None:
+        nonlocal saved
+        if training.processes.count == 1 and time.monotonic() - saved >= SAVE_EVERY_S:
+            _save(training, run)
+            saved = time.monotonic()
+
+    return save
 
 
 def _measure(run: Run, training: fit.Training, validation: data.Images) -> Result:

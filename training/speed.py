@@ -12,7 +12,7 @@ import torch
 from rich.progress import track
 
 from serving import runtime
-from serving.card import read_card
+from serving.card import Card, read_card
 from serving.runtime import Pictures, Session
 from training import data, device, export, fit
 from training.recipes import RECIPES
@@ -30,7 +30,7 @@ def write(models: Path, rounds: int) -> None:
     """
     cards = [read_card(path) for path in sorted(models.glob("*/card.json"))]
     sessions = {card.name: Session(models / card.name / "model.onnx") for card in cards}
-    pictures = {card.name: data.load(RECIPES[card.name].dataset, "test").pictures[:1000].numpy() for card in cards}
+    pictures = {card.name: data.load(_dataset(card), "test").pictures[:1000].numpy() for card in cards}
     turns: dict[str, list[tuple[float, float]]] = {card.name: [] for card in cards}
     for _ in track(range(rounds), description="measuring"):
         for name, session in sessions.items():
@@ -40,9 +40,13 @@ def write(models: Path, rounds: int) -> None:
         "hardware": device.describe(torch.device("cpu")),
         "versions": {"onnxruntime": runtime.VERSION.split()[-1], "python": platform.python_version()},
         "rounds": rounds,
-        "models": {card.name: _figures(card.onnx_sha256, card.name, turns[card.name]) for card in cards},
+        "models": {card.name: _figures(card, turns[card.name]) for card in cards},
     }
     (models / FILE).write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
+
+
+def _dataset(card: Card) -> data.DatasetName:
+    return RECIPES[card.quantised["from"] if card.quantised else card.name].dataset
 
 
 def _seconds(session: Session, pictures: Pictures, batch: int) -> float:
@@ -56,13 +60,13 @@ def _seconds(session: Session, pictures: Pictures, batch: int) -> float:
     return elapsed / calls
 
 
-def _figures(sha256: str, name: str, turns: list[tuple[float, float]]) -> dict[str, Any]:
+def _figures(card: Card, turns: list[tuple[float, float]]) -> dict[str, Any]:
     alone, together = (statistics.median(column) for column in zip(*turns, strict=True))
     return {
-        "onnx_sha256": sha256,
+        "onnx_sha256": card.onnx_sha256,
         "latency_us": round(alone * 1e6, 1),
         "images_per_second": round(LARGE_BATCH / together),
-        "torchscript_bytes": _torchscript_bytes(name),
+        "torchscript_bytes": None if card.quantised else _torchscript_bytes(card.name),
     }
 
 

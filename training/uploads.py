@@ -4,11 +4,12 @@ What a network meets in service is never the data set's own picture but what was
 drawn, made a file of, and read by the code that serving runs; what the reading leaves of frames and shadows is in it.
 """
 
-import hashlib
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import torch
 
 import serving.reading
 from serving.reading import SIDE, ImageRejected, Ink, Limits, read
-from training import data, scenes
+from training import data, kept, scenes
 from training.data import Images
 from training.scenes import digit, files, fonts, lettering
 from training.scenes.factors import FACTORS, Factor
@@ -29,6 +30,8 @@ OTHER = 10
 CHUNK = 500
 """Pictures that one process makes at a time, from random numbers of their own: how many processes there are changes
 nothing."""
+GROUP = 40
+"""Chunks that are kept together while the rest is made."""
 
 Rng = np.random.Generator
 Sample = Callable[[Ink, int, Rng], tuple[bytes, int]]
@@ -92,25 +95,28 @@ def load(share: float = 1.0, progress: Progress = lambda _done: None) -> Images:
     a name that changes with the code that makes them and the fonts that are there. Raises data.DataFault.
     """
     own = data.load("MNIST", "train")[slice(data.VALIDATION_START)]
-    path = _kept(share)
+    path = kept_at(share)
+    parts = path.with_suffix(".parts")
+    made = kept.images(path, lambda: _make(own, share, progress, parts))
     if path.exists():
-        with np.load(path) as kept:
-            made = Images(torch.from_numpy(kept["pictures"]), torch.from_numpy(kept["labels"]))
-    else:
-        made = _make(own, share, progress)
-        _keep(path, made)
+        shutil.rmtree(parts, ignore_errors=True)
     return Images(torch.cat([own.pictures, made.pictures]), torch.cat([own.labels, made.labels]))
 
 
-def _make(own: Images, share: float, progress: Progress) -> Images:
+def _make(own: Images, share: float, progress: Progress, parts: Path) -> Images:
+    """All pictures; each group of chunks is kept in a folder, where a making that was stopped goes on."""
     tasks = list(_tasks(own, share))
-    pictures, labels = [], []
+    groups, made = [tasks[start : start + GROUP] for start in range(0, len(tasks), GROUP)], []
     progress(0.0)
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"), initializer=_begin) as pool:
-        for done, (some, of_them) in enumerate(pool.map(_chunk, tasks, chunksize=4), start=1):
-            pictures.append(some)
-            labels.append(of_them)
-            progress(done / len(tasks))
+        for number, group in enumerate(groups):
+            made.append(kept.images(parts / f"{number}.npz", partial(_made_of, group, pool)))
+            progress((number + 1) / len(groups))
+    return Images(torch.cat([one.pictures for one in made]), torch.cat([one.labels for one in made]))
+
+
+def _made_of(group: list["Task"], pool: ProcessPoolExecutor) -> Images:
+    pictures, labels = zip(*pool.map(_chunk, group), strict=True)
     return Images(torch.from_numpy(np.concatenate(pictures)), torch.from_numpy(np.concatenate(labels)))
 
 
@@ -156,23 +162,9 @@ def _one(ink: Ink, label: int, sample: Sample, rng: Rng) -> tuple[Ink, int]:
             return reading.picture, told
 
 
-def _kept(share: float) -> Path:
+def kept_at(share: float = 1.0) -> Path:
     """Where pictures are kept that this code makes with these fonts."""
-    code = hashlib.sha256()
-    for folder in (serving.reading, scenes):
-        for path in sorted(Path(str(folder.__file__)).parent.glob("*.py")):
-            code.update(path.read_bytes())
-    code.update(Path(__file__).read_bytes())
-    code.update(repr((sorted(font.path.name for font in fonts.find_fonts()), share)).encode())
-    return Path.home() / ".cache" / "digits" / f"uploads-{code.hexdigest()[:16]}.npz"
-
-
-def _keep(path: Path, images: Images) -> None:
-    part = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            np.savez(file, pictures=images.pictures.numpy(), labels=images.labels.numpy())
-        part.replace(path)
-    except OSError:  # made anew next time, then
-        part.unlink(missing_ok=True)
+    folders = (Path(str(package.__file__)).parent for package in (serving.reading, scenes))
+    code = [path for folder in folders for path in sorted(folder.glob("*.py"))]
+    names = sorted(font.path.name for font in fonts.find_fonts())
+    return kept.place(f"uploads-{kept.fingerprint([*code, Path(__file__)], names, share)}")

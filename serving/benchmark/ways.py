@@ -10,7 +10,7 @@ from serving.runtime import Output, Pictures, Session
 
 PROVED = "onnx-1"
 """The way that cards prove: model.onnx in ONNX Runtime, on the CPU with one thread. Others are compared with it."""
-ORDER = (PROVED, "onnx-2", "cuda", "torchscript", "eager")
+ORDER = (PROVED, "onnx-2", "cuda", "openvino-1", "openvino-2", "torchscript", "eager")
 GROUP = "digits.ways"
 """Entry points that know further ways, as whoever trains does: (folder, card) to some makers."""
 
@@ -28,7 +28,7 @@ class Way(NamedTuple):
 
 
 Makers = Mapping[str, Callable[[], Way]]
-"""By the name of a way, what makes it: onnx-1, onnx-2, cuda, torchscript, eager. May raise ModelUnusable."""
+"""By the name of a way, one of ORDER or of another, what makes it. May raise ModelUnusable."""
 
 
 def makers(folder: Path, card: Card, tell: Callable[[str, str], object]) -> Makers:
@@ -38,6 +38,8 @@ def makers(folder: Path, card: Card, tell: Callable[[str, str], object]) -> Make
         PROVED: lambda: _way(PROVED, onnx, Session(onnx)),
         "onnx-2": lambda: _way("onnx-2", onnx, Session(onnx, threads=2)),
         "cuda": lambda: _way("cuda", onnx, Session(onnx, device="cuda")),
+        "openvino-1": lambda: _way("openvino-1", onnx, Session(onnx, library="openvino")),
+        "openvino-2": lambda: _way("openvino-2", onnx, Session(onnx, threads=2, library="openvino")),
     }
     if script.exists():
         found["torchscript"] = lambda: by_torchscript(script)

@@ -32,7 +32,7 @@ def benchmark(
         list[str] | None,
         typer.Option(
             "--runtime",
-            help="Only this one of onnx-1, onnx-2, cuda, torchscript, eager; may be repeated.",
+            help="Only this one of onnx-1, onnx-2, cuda, openvino-1, openvino-2, torchscript, eager; may be repeated.",
             show_default=False,
         ),
     ] = None,
@@ -50,8 +50,8 @@ def benchmark(
 ) -> None:
     """Measure each model by each library: how right, and how fast.
 
-    The libraries are ONNX Runtime with 1 and 2 threads and by CUDA, TorchScript,
-    and eager PyTorch; all but the first two where they are installed. Differing
+    The libraries are ONNX Runtime with 1 and 2 threads and by CUDA, OpenVINO with
+    1 and 2 threads, TorchScript, and eager PyTorch; all but the first two where they are installed. Differing
     answers are those that are not ONNX Runtime's with 1 thread, whose distance
     from float64 the cards prove.
 

@@ -44,7 +44,7 @@ ByRuntime = Annotated[
     Runtime | None,
     typer.Option(
         "--runtime",
-        help="torchscript needs torch, and a model.ts.",
+        help="What runs the model; all but onnx need an extra, torchscript a model.ts too.",
         rich_help_panel=MODEL,
         show_default="onnx",
     ),

@@ -63,14 +63,15 @@ class Api:
             seconds=settings.body_seconds,
             tell=self._meter.held,
         )
-        pages = page.assets()
+        pages = page.assets(settings.limits)
         self._guard = Guard(settings.api_keys, settings.cors_origins, pages)
-        models, health = Models(self._engine), Health(self._engine)
+        models, health = Models(self._engine, settings.models), Health(self._engine)
         predict = Predict(self._engine, self._intake, settings)
         self._routes = Routes([
             Route("/predict", {"POST": predict}, {"POST": predict.at_once}),
             Route("/models", {"GET": models.cards}),
             Route("/models/{name}", {"GET": models.card}),
+            Route("/models/{name}/model.onnx", {"GET": models.file}),
             Route("/livez", {"GET": health.livez}),
             Route("/healthz", {"GET": health.livez}),
             Route("/readyz", {"GET": health.readyz}),

@@ -41,6 +41,8 @@ MAX_PIPELINED = 16
 """Requests that wait for the answer to the one before them."""
 HEAD_SECONDS = 10.0
 """From a connection's beginning, or from a request's first byte, until its head is whole."""
+LARGE_BYTES = 2**16
+"""A longer body is handed on as it is: joined to its head, it would be copied for each client that takes its time."""
 READ_SECONDS = 60.0
 """For a client to take an answer that is longer than what the system keeps for it."""
 LOOK_SECONDS = 0.25
@@ -118,9 +120,15 @@ class Cycle:
             self.keep_alive = False
         elif not self.keep_alive:
             content.append(b"connection: close\r\n")
-        content += (b"\r\n", b"" if self.scope["method"] == "HEAD" else body)
+        content.append(b"\r\n")
+        if self.scope["method"] == "HEAD":
+            body = b""
         self.response_complete = True
-        connection.transport.write(b"".join(content))
+        if len(body) > LARGE_BYTES:
+            connection.transport.write(b"".join(content))
+            connection.transport.write(body)
+        else:
+            connection.transport.write(b"".join((*content, body)))
         connection.answered(self)
         return True
 

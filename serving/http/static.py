@@ -1,7 +1,7 @@
 """Files that are served as they are."""
 
 from serving.http.messages import Request, Response
-from serving.http.page import HEADERS, Asset
+from serving.http.page import Asset
 from serving.http.routes import Handler, Route
 
 
@@ -11,8 +11,7 @@ def routes(assets: dict[str, Asset]) -> list[Route]:
 
 
 def _handler(asset: Asset) -> Handler:
-    etag = asset.etag.encode()
-    headers = ((b"content-type", asset.content_type.encode()), (b"etag", etag), *HEADERS)
+    etag, headers = asset.etag.encode(), asset.headers
 
     async def handle(request: Request) -> Response:
         known = etag in request.headers.get(b"if-none-match", b"")

@@ -1,6 +1,6 @@
 /**
- * The one door between the page and whatever answers: today the service that the page came from, over HTTP.
- * A network that runs in the browser would stand behind the same `answer` and `answers`; nothing else here knows of HTTP.
+ * The one door between the page and whatever answers: the service that the page came from, over HTTP, or the same network in
+ * this browser. Nothing else here knows of HTTP.
  *
  * @typedef {"digit" | "unsure" | "not_a_digit" | "blank" | "rejected"} Status
  *
@@ -26,40 +26,37 @@
  * @property {number} parameters
  * @property {{accuracy: number}} test
  * @property {{after: number}} ece
- * @property {object | null} decision null where the network cannot refuse
+ * @property {{evidence: number, confidence: number} | null} decision null where the network cannot refuse
+ * @property {string} onnx_sha256 of its file
+ * @property {boolean} [isHere] whether it answers in this browser
  *
  * @typedef {object} Picture
  * @property {string} name
  * @property {string | null} url where an <img> finds it; null for a drawing
  * @property {(reading: Card["reading"]) => Promise<Blob>} file its bytes, for networks of that reading
  *
- * @typedef {{default: string, models: Card[], refused: Record<string, string>}} Catalogue
+ * @typedef {object} Catalogue
+ * @property {string} default
+ * @property {Card[]} models
+ * @property {Record<string, string>} refused
+ * @property {Card | null} here the default, answering in this browser; null where it cannot
  */
+
+import { Local } from "./local.js";
+import { Unanswered } from "./unanswered.js";
+
+export { Unanswered };
 
 const PATIENCE_MS = 60_000;
 
 /** To the service, where it takes one; forgotten with the page. */
 let key = "";
 
+/** @type {Local | null} what runs in this browser, if anything can */
+let local = null;
+
 /** @param {string} given */
 export const unlock = (given) => void (key = given);
-
-/**
- * Nobody answered. `kind`: "away", "busy" (try again after `after` seconds), "locked" (it takes a key) or
- * "refused"; the message is for people.
- */
-export class Unanswered extends Error {
-  /**
-   * @param {"away" | "busy" | "locked" | "refused"} kind
-   * @param {string} message
-   * @param {number} after seconds
-   */
-  constructor(kind, message, after = 0) {
-    super(message);
-    this.kind = kind;
-    this.after = after;
-  }
-}
 
 /**
  * What one network makes of one picture. Throws Unanswered; throws the signal's reason when it is aborted.
@@ -81,6 +78,7 @@ export async function answer(picture, how) {
  * @returns {Promise<Answer[]>}
  */
 export async function answers(pictures, { card, signal }) {
+  if (card.isHere && local) return local.answers(pictures, { card, signal });
   const body = new FormData();
   for (const picture of pictures) body.append("file", await picture.file(card.reading), picture.name);
   const query = new URLSearchParams({ model: card.name, seen: "1" });
@@ -93,22 +91,39 @@ export async function answers(pictures, { card, signal }) {
  *
  * @returns {Promise<Catalogue>}
  */
-export function catalogue() {
-  return ask("/models", { signal: new AbortController().signal });
+export async function catalogue() {
+  const request = { signal: new AbortController().signal };
+  const [told, { can_run, limits }] = await Promise.all([ask("/models", request), ask("/page/local.json", request)]);
+  const card = told.models.find((/** @type {Card} */ { name }) => name === told.default);
+  local = can_run && card?.reading === "digit" ? new Local(limits, file) : null;
+  return { ...told, here: local && { ...card, isHere: true } };
+}
+
+/**
+ * A network's file. Throws Unanswered.
+ *
+ * @param {Card} card
+ * @returns {Promise<ArrayBuffer>}
+ */
+function file({ name }) {
+  const { signal } = new AbortController();
+  const read = (/** @type {Response} */ response) => (response.ok ? response.arrayBuffer() : response.json());
+  return ask(`/models/${encodeURIComponent(name)}/model.onnx`, { signal }, read);
 }
 
 /**
  * @param {string} path
  * @param {RequestInit & {signal: AbortSignal}} request
+ * @param {(response: Response) => Promise<any>} read
  * @returns {Promise<any>} the body, of an answer as well as of a 422, which is an answer too
  */
-async function ask(path, request) {
+async function ask(path, request, read = (response) => response.json()) {
   const patience = AbortSignal.timeout(PATIENCE_MS);
   let response, told;
   try {
     const headers = new Headers(key ? { "x-api-key": key } : []);
     response = await fetch(path, { ...request, headers, signal: AbortSignal.any([request.signal, patience]) });
-    told = await response.json();
+    told = await read(response);
   } catch {
     request.signal.throwIfAborted();
     throw new Unanswered("away", "The service cannot be reached. What is on this page stays here.");

@@ -14,6 +14,7 @@ import { asked, brought, discard, isAnswered } from "./pictures.js";
 import { Session } from "./session.js";
 import { Several } from "./several.js";
 import { drawn } from "./strokes.js";
+import { Where } from "./where.js";
 import { isOfDigits, sentence, surety } from "./words.js";
 
 /** @typedef {import("./answer.js").Answer} Answer */
@@ -26,6 +27,8 @@ const PATIENCE = 5;
 
 /** @type {Card[]} in the labs' order */
 let cards = [];
+/** @type {Card | null} the default network, answering in this browser */
+let here = null;
 /** @type {Card | undefined} of the network whose answer is shown large */
 let chosen;
 /** @type {Asked | undefined} what is looked at */
@@ -37,7 +40,8 @@ let retries = 0;
 const newest = new Newest();
 const panel = new Panel(again);
 const networks = new Networks(choose);
-const chooser = new Chooser((name) => choose(cards.find((card) => card.name === name)));
+const chooser = new Chooser((name) => choose(named(name)));
+const where = new Where((isHere) => choose(isHere && here ? here : named(here?.name)));
 const several = new Several({ see: look, again: askAll });
 const session = new Session(lookBack);
 const desk = new Desk({ drawn: draw, lifted: () => live.now(), cleared: leave });
@@ -129,8 +133,9 @@ function ask() {
 function conclude() {
   if (!current?.answer) return;
   session.keep(batch);
-  if (current.answer.probabilities) networks.compare(current.picture, current.answer);
-  else networks.rest();
+  if (!current.answer.probabilities) networks.rest();
+  else if (chosen?.isHere) networks.rest("The others are at the service, which does not get to see this picture.");
+  else networks.compare(current.picture, current.answer);
 }
 
 /** @param {Asked[]} all */
@@ -171,6 +176,7 @@ function choose(card) {
   if (!card || card === chosen) return;
   chosen = card;
   chooser.chosen = card;
+  where.chosen = card;
   panel.open(card);
   networks.lead(card);
   desk.invite(isOfDigits(card) ? "Draw a digit here" : "Draw something to wear");
@@ -181,13 +187,17 @@ function choose(card) {
   if (batch.length > 1) askAll(batch); // what came before there was a network to ask
 }
 
+/** @param {string | undefined} wanted */
+const named = (wanted) => cards.find(({ name }) => name === wanted);
+
 async function start() {
   try {
-    const { models, default: first, refused } = await catalogue();
-    cards = models.sort(byLab);
-    networks.open(cards, Object.keys(refused));
+    const told = await catalogue();
+    [cards, here] = [told.models.sort(byLab), told.here];
+    networks.open(cards, Object.keys(told.refused));
     chooser.open(cards);
-    choose(cards.find(({ name }) => name === first));
+    where.open(here);
+    choose(named(told.default));
   } catch (error) {
     complain(error);
   }

@@ -65,17 +65,21 @@ export class Networks {
       group.ask.hidden = isFirst;
       if (!isFirst) group.element.parentElement?.append(group.element); // never the one that has the focus
       for (const [card, element] of group.cards) {
-        within(element, "button", HTMLElement).setAttribute("aria-pressed", String(card === chosen));
+        within(element, "button", HTMLElement).setAttribute("aria-pressed", String(card.name === chosen.name));
       }
     }
   }
 
-  /** Nothing is compared. */
-  rest() {
+  /**
+   * Nothing is compared.
+   *
+   * @param {string} why
+   */
+  rest(why = INVITATION) {
     this.stop();
     this.#isAtRest = true;
     this.#again.hidden = true;
-    this.#line.textContent = INVITATION;
+    this.#line.textContent = why;
     for (const group of this.#groups) for (const element of group.cards.values()) emptyCard(element, "none", "");
   }
 

@@ -1,4 +1,4 @@
-"""Models held open for inference. ONNX Runtime is imported in `onnx` alone, torch in `torchscript` alone, and then late."""
+"""Models held open for inference. Each library is imported in one module; all but ONNX Runtime late, if they are there."""
 
 from serving.runtime.choose import open_session
 from serving.runtime.contract import (

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from serving.card import Card
 from serving.runtime.contract import ModelUnusable, Pictures
 from serving.runtime.onnx import may_have_cuda
 from serving.runtime.session import Session
@@ -15,28 +16,36 @@ EPS = 2.0**-23
 """Distances are told in it: float32's, as a share of the largest value."""
 
 
-def open_session(folder: Path, onnx: bytes, proof: Mapping[str, Any], backend: Backend) -> Session:
+def open_session(folder: Path, onnx: bytes, card: Card, backend: Backend) -> Session:
     """A model's session by the runtime and on the device that are asked for.
 
-    onnx: what the folder's model.onnx holds. proof: the card's, which is about that file in ONNX Runtime on a CPU. A
-    session of another kind is compared with it at each load, on pictures that need nobody's data, and has to be as near as
-    the proof demands of it: the card holds no sha256 of a model.ts, and knows nothing of the graphics card.
+    onnx: what the folder's model.onnx holds. The card's proof is about that file in ONNX Runtime on a CPU. A session of
+    another kind is compared with it at each load, on pictures that need nobody's data, and has to be as near as the proof
+    demands of it: the card holds no sha256 of a model.ts, and knows nothing of the graphics card. So is a file of whole
+    numbers with itself in float32: which kernels multiply them differs from processor to processor.
 
     Raises ModelUnusable.
     """
     path = folder / "model.onnx"
     proved = Session(path, content=onnx)
-    if backend.runtime == "torchscript":
-        if backend.device == "cuda":
-            raise ModelUnusable(f"{folder / 'model.ts'} runs on the CPU alone here; the device cuda is for the runtime onnx")
-        return _agreeing(Session(folder / "model.ts"), proved, folder / "model.ts", proof, "torchscript")
+    if card.quantised:
+        proved = _agreeing(proved, Session(path, content=onnx, fused=False), path, card.proof, "onnx")
+    if backend.runtime != "onnx":
+        file, form = (folder / "model.ts", "torchscript") if backend.runtime == "torchscript" else (path, "onnx")
+        return _agreeing(_by_another(file, onnx, backend), proved, file, card.proof, form)
     if backend.device == "cuda" or (backend.device == "auto" and may_have_cuda()):
         try:
-            return _agreeing(Session(path, content=onnx, device="cuda"), proved, path, proof, "onnx")
+            return _agreeing(Session(path, content=onnx, device="cuda"), proved, path, card.proof, "onnx")
         except ModelUnusable:
             if backend.device == "cuda":
                 raise
     return proved
+
+
+def _by_another(file: Path, onnx: bytes, backend: Backend) -> Session:
+    if backend.device == "cuda":
+        raise ModelUnusable(f"{file} runs on the CPU alone here; the device cuda is for the runtime onnx")
+    return Session(file, content=onnx, library="openvino") if backend.runtime == "openvino" else Session(file)
 
 
 def _agreeing(session: Session, proved: Session, path: Path, proof: Mapping[str, Any], form: str) -> Session:

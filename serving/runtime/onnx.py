@@ -59,11 +59,16 @@ class OnnxProgram:
 
     library = VERSION
 
-    def __init__(self, path: Path, content: bytes, threads: int, device: Literal["cpu", "cuda"]) -> None:
-        """content: what the file holds. Raises ModelUnusable where the device is not to be had, or the model not ours."""
+    def __init__(
+        self, path: Path, content: bytes, threads: int, device: Literal["cpu", "cuda"], *, fused: bool = True
+    ) -> None:
+        """Load a file. Raises ModelUnusable where the device is not to be had, or the model not ours.
+
+        content: what it holds. fused: False runs its operators one by one, as they are.
+        """
         if device == "cuda" and not _is_built_for_cuda():
             raise ModelUnusable(f"{path} cannot be run by CUDA: {VERSION} here was built without it, onnxruntime-gpu has it")
-        self._session = _session(path, content, threads, device)
+        self._session = _session(path, content, threads, device, fused=fused)
         self.device = "cuda" if _CUDA in self._session.get_providers() else "cpu"
         if self.device != device:  # onnxruntime falls back to the CPU and only logs it
             _cuda_failed.set()
@@ -80,12 +85,14 @@ class OnnxProgram:
         return outputs
 
 
-def _session(path: Path, content: bytes, threads: int, device: str) -> onnxruntime.InferenceSession:
+def _session(path: Path, content: bytes, threads: int, device: str, *, fused: bool) -> onnxruntime.InferenceSession:
     _share_arena()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    if not fused:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.add_session_config_entry("session.use_env_allocators", "1")
     options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")  # weights are freed with it
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

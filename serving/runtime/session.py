@@ -19,9 +19,12 @@ from serving.runtime.contract import (
     Rows,
 )
 from serving.runtime.onnx import OnnxProgram
+from serving.runtime.openvino import OpenVinoProgram
 from serving.runtime.torchscript import TorchScriptProgram
 
 TORCHSCRIPT = ".ts"
+
+Library = Literal["onnxruntime", "openvino"]
 
 
 class Session:
@@ -38,14 +41,29 @@ class Session:
     """Where it runs, as the library says: cpu, cuda."""
 
     def __init__(
-        self, path: Path, threads: int = 1, *, content: bytes | None = None, device: Literal["cpu", "cuda"] = "cpu"
+        self,
+        path: Path,
+        threads: int = 1,
+        *,
+        content: bytes | None = None,
+        device: Literal["cpu", "cuda"] = "cpu",
+        library: Library = "onnxruntime",
+        fused: bool = True,
     ) -> None:
         """Load a file: TorchScript where its name ends in .ts, else ONNX.
 
-        content: what it holds, where that has been read already. Raises ModelUnusable where the library cannot load it,
-        where its signature is not ours, and where the device is not to be had.
+        content: what it holds, where that has been read already. library: what runs an ONNX file. fused: False has ONNX
+        Runtime take the file's operators one by one, so that whole numbers are multiplied as float32. Raises ModelUnusable
+        where the library cannot load it, where its signature is not ours, and where the device is not to be had.
         """
-        self._program = program = _load(path, threads, content, device)
+        if path.suffix != TORCHSCRIPT and library == "onnxruntime":
+            program: Program = OnnxProgram(path, _content(path, content), threads, device, fused=fused)
+        elif device == "cpu":
+            runs = TorchScriptProgram if path.suffix == TORCHSCRIPT else OpenVinoProgram
+            program = runs(path, _content(path, content), threads)
+        else:
+            raise ModelUnusable(f"{path} is run on the CPU alone by what is asked for, not by CUDA")
+        self._program = program
         self.library, self.device = program.library, program.device
         self.has_evidence = EVIDENCE in program.names
         self._asked = [PROBABILITIES, EVIDENCE] if self.has_evidence else [PROBABILITIES]
@@ -68,13 +86,8 @@ class Session:
         return tuple(self._program.run(self._program.names, pictures))
 
 
-def _load(path: Path, threads: int, content: bytes | None, device: Literal["cpu", "cuda"]) -> Program:
+def _content(path: Path, content: bytes | None) -> bytes:
     try:
-        content = path.read_bytes() if content is None else content
+        return path.read_bytes() if content is None else content
     except OSError as error:
         raise ModelUnusable(f"{path}: {error.strerror}") from error
-    if path.suffix != TORCHSCRIPT:
-        return OnnxProgram(path, content, threads, device)
-    if device != "cpu":
-        raise ModelUnusable(f"{path} is TorchScript, which runs on the CPU alone here")
-    return TorchScriptProgram(path, content, threads)

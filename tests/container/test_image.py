@@ -88,6 +88,8 @@ def test_the_bill_of_materials_is_valid_and_names_all_that_is_installed(engine: 
     assert {"libc6", "libssl3", "ca-certificates"} <= {
         one["name"] for one in listed if one.get("purl", "").startswith("pkg:deb/")
     }
+    web = json.loads((ROOT / "web" / "package.json").read_text())["dependencies"]
+    assert {one["name"]: one["version"] for one in listed if one.get("purl", "").startswith("pkg:npm/")} == web
     models = {path.parent.name for path in (ROOT / "models").glob("*/model.onnx")}
     assert {one["name"] for one in listed if one["type"] == "machine-learning-model"} == models
     assert {line.split()[0] for line in licences.splitlines()} == {one["name"] for one in listed}

@@ -12,6 +12,7 @@ from started import service
 from visiting import Visit
 
 from serving.http import page as pages
+from serving.reading import Limits
 
 ROOT = Path(__file__).parents[2]
 LAPTOP = {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light", "reduced_motion": "reduce"}
@@ -53,6 +54,17 @@ def browser() -> Iterator[Browser]:
         )  # root has no sandbox
         yield started
         started.close()
+
+
+@pytest.fixture(scope="session")
+def runtime() -> None:
+    """What runs a model in the browser. Where it is not, skips the test, or fails it if REQUIRE_BROWSER is set."""
+    if f"/page/{pages.RUNTIME}" in pages.assets(Limits()):
+        return
+    message = "What runs a model in the browser is not here (make web)."
+    if os.environ.get("REQUIRE_BROWSER"):
+        pytest.fail(message)
+    pytest.skip(message)
 
 
 @pytest.fixture

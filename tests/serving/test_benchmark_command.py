@@ -21,6 +21,7 @@ from serving.cli import app
 from serving.runtime import Output, Pictures
 
 MODELS = Path(__file__).parents[2] / "models"
+OURS = ["onnx-1", "onnx-2", "cuda", "openvino-1", "openvino-2"]
 ONNX = ("--runtime", "onnx-1", "--runtime", "onnx-2")
 QUICK = ("--rounds", 1, "--seconds", 0.001, "--batch", "1,8")
 
@@ -173,9 +174,9 @@ def test_ways_of_others_are_found_where_what_they_need_is_there(monkeypatch: pyt
     folder, said = MODELS / "single_neuron", []
     card = read_card(folder / "card.json")
     monkeypatch.setattr("serving.benchmark.ways.entry_points", lambda **_group: [Point()])
-    assert list(ways.makers(folder, card, lambda *line: said.append(line))) == ["onnx-1", "onnx-2", "cuda", "hand"]
+    assert list(ways.makers(folder, card, lambda *line: said.append(line))) == [*OURS, "hand"]
     monkeypatch.setattr("serving.benchmark.ways.entry_points", lambda **_group: [Point("torch")])
-    assert list(ways.makers(folder, card, lambda *line: said.append(line))) == ["onnx-1", "onnx-2", "cuda"]
+    assert list(ways.makers(folder, card, lambda *line: said.append(line))) == OURS
     assert said == [("by hand", "torch is not installed: pip install 'digits[train]'")]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from serving.card import CardInvalid, Decision, read_card
+from serving.card import OPTIONAL, CardInvalid, Decision, read_card
 from serving.catalogue import ModelRefused, load_catalogue, load_model, load_named
 
 COMMITTED = Path(__file__).parents[2] / "models" / "convnet"
@@ -28,7 +28,7 @@ def change_card(folder: Path, **values: object) -> None:
 
 def test_the_committed_card_read_back_is_the_card_written() -> None:
     path = COMMITTED / "card.json"
-    assert json.loads(read_card(path).to_json()) == {"decision": None, "promise": None} | json.loads(path.read_text())
+    assert json.loads(read_card(path).to_json()) == dict.fromkeys(OPTIONAL) | json.loads(path.read_text())
 
 
 @pytest.mark.parametrize("decision", [None, Decision(evidence=-1.25, confidence=0.9), Decision(evidence=2, confidence=1)])
@@ -121,6 +121,7 @@ def test_a_missing_model_file_is_named(folder: Path) -> None:
         ({"onnx_sha256": "abc"}, "no sha256"),
         ({"surprise": 1}, "unknown keys .'surprise'."),
         ({"promise": "always right"}, "a promise that is not a JSON object"),
+        ({"quantised": "yes"}, "a quantised that is not a JSON object"),
     ],
 )
 def test_a_card_that_breaks_the_contract_is_refused(folder: Path, change: dict[str, object], message: str) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -384,3 +385,21 @@ def test_who_leaves_before_the_answer_disturbs_nobody(
     while server[0].server_state.connections and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not server[0].server_state.connections
+
+
+@pytest.mark.parametrize(("length", "pieces"), [(protocol.LARGE_BYTES, 1), (protocol.LARGE_BYTES + 1, 2)])
+def test_a_large_answer_is_not_copied_for_each_client_that_takes_its_time(length: int, pieces: int) -> None:
+    written: list[bytes] = []
+    body = bytes(length)
+    connection = SimpleNamespace(
+        is_paused=False,
+        is_gone=False,
+        server_state=SimpleNamespace(default_headers=[]),
+        transport=SimpleNamespace(write=written.append),
+        answered=lambda _cycle: None,
+    )
+    cycle = protocol.Cycle(connection, {"method": "GET"}, keep_alive=True, expects_continue=False)  # type: ignore[arg-type]
+    assert cycle.answer_at_once(200, ((b"content-length", b"%d" % length),), body)
+    assert len(written) == pieces
+    assert b"".join(written).endswith(b"\r\n\r\n" + body)
+    assert (written[-1] is body) == (pieces == 2)

@@ -1,6 +1,7 @@
 """Which library runs a model and where: that it is said, refused clearly, and agrees with what was proved."""
 
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ import sys
 import warnings
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from started import DIGITS
 
 from serving.catalogue import ModelRefused, load_model
 from serving.reading import Limits, read
-from serving.runtime import Session
+from serving.runtime import ModelUnusable, Session
 from serving.runtime.choose import EPS, distance, made_pictures
 from serving.settings import DEFAULT_MODEL, Backend, SettingInvalid, from_environment
 
@@ -28,7 +30,8 @@ MODELS = Path(__file__).parents[2] / "models"
 DEFAULT = MODELS / DEFAULT_MODEL
 PICTURES = Path(__file__).parents[1] / "pictures"
 HAS_CUDA = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
-TORCHSCRIPT = Backend("torchscript")
+TORCHSCRIPT, OPENVINO = Backend("torchscript"), Backend("openvino")
+WHOLE_NUMBERS = "convnet_batchnorm_int8"
 
 without_cuda = pytest.mark.skipif(HAS_CUDA, reason="this onnxruntime was built for CUDA")
 
@@ -162,6 +165,65 @@ def test_torchscript_that_its_card_does_not_prove_is_refused(folder: Path) -> No
     assert refused(folder) == f"{DEFAULT_MODEL}/model.ts has no proof in its card as torchscript"
 
 
+@pytest.mark.parametrize("name", [DEFAULT_MODEL, WHOLE_NUMBERS])
+def test_openvino_answers_within_the_proofs_tolerance_alone_and_in_a_batch(name: str, digits: list[bytes]) -> None:
+    pytest.importorskip("openvino")
+    model, proved = load_model(MODELS / name, OPENVINO), load_model(MODELS / name).session
+    assert (model.session.library.split()[0], model.session.device) == ("openvino", "cpu")
+    assert model.session.has_evidence == proved.has_evidence
+    pictures = np.stack([read(data, "digit", Limits()).picture for data in digits])
+    exact = proved.outputs(pictures)
+    for count in (1, 2, 7, 10):
+        for got, wanted in zip(model.session.outputs(pictures[:count]), exact, strict=True):
+            allowed = model.card.proof["onnx"]["tolerance_eps"] * EPS * np.abs(wanted).max()
+            assert np.abs(got - wanted[:count]).max() <= allowed
+    assert model.session.rows(pictures)[:, :10].argmax(1).tolist() == list(range(10))
+
+
+def test_openvino_is_asked_by_several_threads_at_once() -> None:
+    pytest.importorskip("openvino")
+    session, pictures = load_model(DEFAULT, OPENVINO).session, made_pictures()
+    exact = session.rows(pictures)
+    with ThreadPoolExecutor(4) as pool:
+        for place, rows in enumerate(pool.map(lambda place: session.rows(pictures[place : place + 1]), range(64))):
+            np.testing.assert_allclose(rows, exact[place : place + 1], rtol=1e-5, atol=1e-6)
+
+
+def test_without_openvino_its_runtime_is_refused_and_the_extra_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    told = f"{DEFAULT_MODEL}/model.onnx needs OpenVINO, which is not installed: pip install 'digits[openvino]'"
+    assert refused(folder, OPENVINO) == told
+
+
+def test_openvino_by_cuda_is_refused(folder: Path) -> None:
+    assert "runs on the CPU alone here" in refused(folder, Backend("openvino", "cuda"))
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", b"\x08\x0a" + bytes(100)])
+def test_a_file_that_openvino_cannot_load_is_refused(content: bytes) -> None:
+    pytest.importorskip("openvino")
+    with pytest.raises(ModelUnusable, match=r"model\.onnx cannot be loaded by OpenVINO"):
+        Session(Path("model.onnx"), content=content, library="openvino")
+
+
+@pytest.mark.parametrize("factor", [1.0, 0.71])
+def test_whole_numbers_whose_steps_are_no_powers_of_two_are_refused(factor: float, tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    folder = Path(shutil.copytree(MODELS / WHOLE_NUMBERS, tmp_path / "models" / WHOLE_NUMBERS))
+    changed, card = onnx.load(folder / "model.onnx"), json.loads((folder / "card.json").read_text())
+    for step in (one for one in changed.graph.initializer if one.name.endswith(".step")):
+        power = 2 if step.name.endswith(".bias.step") else 1  # it is the product of the others
+        values = onnx.numpy_helper.to_array(step) * np.float32(factor**power)
+        step.CopyFrom(onnx.numpy_helper.from_array(values, step.name))
+    content = changed.SerializeToString()
+    (folder / "model.onnx").write_bytes(content)
+    (folder / "card.json").write_text(json.dumps(card | {"onnx_sha256": hashlib.sha256(content).hexdigest()}))
+    if factor == 1:
+        assert load_model(folder).session.library.startswith("onnxruntime ")
+    else:
+        assert "is not the function that its card proves" in refused(folder, Backend())
+
+
 def with_weights(path: Path, change: Callable[[npt.NDArray[np.float32]], None]) -> None:
     """Change the largest tensor of a TorchScript file, which is a zip archive of them and of what is done with them."""
     with zipfile.ZipFile(path) as archive:
@@ -221,7 +283,7 @@ def test_the_made_pictures_are_the_same_each_time_and_all_different() -> None:
     assert (pictures.max((1, 2)) > 200).all()
 
 
-@pytest.mark.parametrize(("name", "allowed"), [("DEVICE", "auto, cpu, cuda"), ("RUNTIME", "onnx, torchscript")])
+@pytest.mark.parametrize(("name", "allowed"), [("DEVICE", "auto, cpu, cuda"), ("RUNTIME", "onnx, openvino, torchscript")])
 def test_a_runtime_or_device_that_there_is_not_is_refused(name: str, allowed: str) -> None:
     with pytest.raises(SettingInvalid, match=f"DIGITS_{name} must be one of {allowed}, not 'abacus'"):
         from_environment({f"DIGITS_{name}": "abacus"})

@@ -9,7 +9,7 @@ import resource
 import shutil
 import subprocess
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +22,8 @@ TOOLS = ("buildah", "podman", "runc")
 PACKAGES = "buildah podman runc netavark catatonit mmdebstrap"
 BASE = "localhost/python:3.11-slim"
 """What images are built on. The short name in BentoML's generated file, python:3.11-slim, finds it before any registry."""
+WEB = "localhost/web"
+"""What npm runs in."""
 IMAGE = "localhost/digits"
 EPOCH = "315532800"
 """The time of every file, 1980: what the digest of a layer depends on, and a new build must not change."""
@@ -37,7 +39,7 @@ def missing() -> str | None:
     """Why no image can be built and run here, or None."""
     if os.geteuid() != 0:
         return "it needs root"
-    tools = [*TOOLS, *(() if os.environ.get("CONTAINER_BASE") else ("mmdebstrap",))]
+    tools = [*TOOLS, *(() if {"CONTAINER_BASE", "CONTAINER_WEB"} <= os.environ.keys() else ("mmdebstrap",))]
     if absent := [tool for tool in tools if not shutil.which(tool)]:
         return f"{', '.join(absent)} cannot be found; install Debian's packages {PACKAGES}"
     return None
@@ -74,37 +76,52 @@ class Engine:
     def build(self, tag: str, *options: str, target: str = "service") -> str:
         """Build an image of the Dockerfile; returns its name."""
         command = ["buildah", "build", "--format=docker", "--network=host", "--pull-never", f"--timestamp={EPOCH}"]
-        command += [f"--build-arg=BASE={self._base()}", f"--build-arg=REVISION={_revision()}"]
-        for secret, variable in (("ca", "SSL_CERT_FILE"), ("pip", "PIP_CONFIG_FILE")):
+        command += [
+            f"--build-arg=BASE={self._base()}",
+            f"--build-arg=WEB={self._web()}",
+            f"--build-arg=REVISION={_revision()}",
+        ]
+        for secret, variable in (("ca", "SSL_CERT_FILE"), ("pip", "PIP_CONFIG_FILE"), ("npm", "NPM_CONFIG_USERCONFIG")):
             if file := os.environ.get(variable):
                 command.append(f"--secret=id={secret},src={file}")
         self.run(*command, f"--target={target}", f"--tag={tag}", *options, str(ROOT))
         return tag
 
     def _base(self) -> str:
-        """What CONTAINER_BASE names, else Debian with Python as small as it can be built with, made once."""
-        if given := os.environ.get("CONTAINER_BASE"):
+        """What CONTAINER_BASE names, else Debian with Python as small as it can be built with."""
+        return self._image(BASE, "CONTAINER_BASE", self._make_base)
+
+    def _web(self) -> str:
+        """What CONTAINER_WEB names, else Debian with npm."""
+        return self._image(WEB, "CONTAINER_WEB", lambda: self._make(WEB, "ca-certificates,npm"))
+
+    def _image(self, name: str, variable: str, make: Callable[[], None]) -> str:
+        """An image by the name that the builds know it by: the one that a variable names, else one made here, once."""
+        if given := os.environ.get(variable):
             if not self._has(given):
                 self.run("podman", "pull", given)
-            self.run("podman", "tag", given, BASE)
-        elif not self._has(BASE):
-            self._make_base()
-        return BASE
+            self.run("podman", "tag", given, name)
+        elif not self._has(name):
+            make()
+        return name
 
     def _has(self, image: str) -> bool:
         return self.run("podman", "image", "exists", image, check=False).returncode == 0
 
     def _make_base(self) -> None:
         """It has to look like the usual image of Python for the file that BentoML generates."""
-        archive = self.folder / "base.tar"
-        packages = "ca-certificates,python3-minimal,libpython3-stdlib,python3-venv,python3-pip"
         hooks = ['rm "$1"/usr/lib/python3*/EXTERNALLY-MANAGED', 'ln -s python3 "$1"/usr/bin/python']
+        self._make(BASE, "ca-certificates,python3-minimal,libpython3-stdlib,python3-venv,python3-pip", *hooks)
+
+    def _make(self, image: str, packages: str, *hooks: str) -> None:
+        """An image of Debian with some packages."""
+        archive = self.folder / "base.tar"
         options = ["--variant=minbase", f"--include={packages}", *(f"--customize-hook={hook}" for hook in hooks)]
         options += [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "locale", "man")]
         options += ["--dpkgopt=path-include=/usr/share/doc/*/copyright"]
         self.run("mmdebstrap", *options, "bookworm", str(archive))
         path = "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        self.run("podman", "import", "--change", path, str(archive), BASE)
+        self.run("podman", "import", "--change", path, str(archive), image)
         archive.unlink()
 
     @contextmanager

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from typer.testing import CliRunner
 
 from serving.runtime import Pictures
-from training import data, prove
+from training import data, export, prove
 from training.commands import app
 from training.model import Model, Rejecting
 
@@ -75,6 +75,15 @@ def reference(trained: dict[str, Any], pictures: Pictures) -> prove.Reference:
     model = Model(SmallNetwork(), mean=0.1307, std=0.3081)
     model.load_state_dict(trained)
     return prove.evaluate_reference(model.eval(), pictures)
+
+
+@pytest.fixture(scope="session")
+def exported(trained: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small network's model.onnx."""
+    model, path = Model(SmallNetwork(), mean=0.1307, std=0.3081), tmp_path_factory.mktemp("small") / "model.onnx"
+    model.load_state_dict(trained)
+    export.write_onnx(model.eval(), path, {})
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -66,7 +68,7 @@ def test_a_promise_tells_of_every_kind_and_opens_the_test_split_last(monkeypatch
         return load(name, split)
 
     monkeypatch.setattr(data, "load", watched)
-    decision, told = promise.make(Model(Reader(), 0.0, 1.0, Rejecting).eval(), lambda _doing: None)
+    decision, told = promise.make(partial(promise.answer, Model(Reader(), 0.0, 1.0, Rejecting).eval()), lambda _doing: None)
     assert opened.index("test") == len(opened) - 1
     assert set(decision) == {"evidence", "confidence"}
     assert set(told["others_answered_digit"]) == set(promise.NONDIGITS)

@@ -11,7 +11,7 @@ from serving.catalogue import load_model
 from training import data, device, export, fit, prove
 from training.evaluate import residual
 from training.model import NearestDigit, flops, parameters
-from training.recipe import Recipe, rate_at, squared_error
+from training.recipe import Adam, Recipe, rate_at, squared_error
 from training.recipes import RECIPES
 from training.runs import Result
 
@@ -46,9 +46,18 @@ def test_the_batch_norm_network_takes_the_operations_that_were_counted_by_hand()
     assert flops(fit.build(RECIPES["convnet_batchnorm"])) == pytest.approx(232.1e6, rel=1e-3)
 
 
-def test_the_reader_is_as_small_as_it_was_asked_to_be() -> None:
-    assert parameters(RECIPES["reader"].network()) <= 300_000
-    assert flops(fit.build(RECIPES["reader"])) <= 6e6
+@pytest.mark.parametrize("name", ["reader", "champion"])
+def test_a_network_of_our_own_is_as_small_as_it_was_asked_to_be(name: str) -> None:
+    assert parameters(RECIPES[name].network()) <= 300_000
+    assert flops(fit.build(RECIPES[name])) <= 6e6
+
+
+def test_adam_has_the_memories_that_it_tells() -> None:
+    weights = [torch.nn.Parameter(torch.zeros(1))]
+    for one in (Adam(0.01, betas=(0.7, 0.9)), Adam(0.01, 0.1, betas=(0.7, 0.9))):
+        assert one.make(weights).param_groups[0]["betas"] == (0.7, 0.9)
+        assert str(one).endswith(", betas 0.7 and 0.9")
+    assert str(Adam(0.01)) == "Adam 0.01"
 
 
 def test_one_cycle_rises_to_its_highest_and_ends_at_nothing() -> None:

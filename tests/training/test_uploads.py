@@ -44,15 +44,37 @@ def test_all_parts_are_made_once_and_then_kept(monkeypatch: pytest.MonkeyPatch, 
     made = uploads.load(0.001, told.append)
     assert len(made) == 55_000 + sum(round(times * 0.001 * 55_000) for times in uploads.PARTS.values())
     assert told[-1] == 1.0
+    assert [path.suffix for path in (tmp_path / ".cache" / "digits").iterdir()] == [".npz"], "no part is left"
     monkeypatch.setattr(uploads, "_make", None)
     kept = uploads.load(0.001)
     assert torch.equal(kept.pictures, made.pictures)
     assert torch.equal(kept.labels, made.labels)
 
 
+@pytest.mark.slow
+def test_a_making_that_was_stopped_goes_on_to_the_same_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "GROUP", 1)
+    own = data.load("MNIST", "train")[slice(20)]
+    whole = uploads._make(own, 0.5, lambda _done: None, tmp_path / "whole")
+
+    def stop(done: float) -> None:
+        if done > 0.4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        uploads._make(own, 0.5, stop, tmp_path / "cut")
+    kept = sorted(path.name for path in (tmp_path / "cut").iterdir())
+    assert kept == ["0.npz", "1.npz"]
+    before = [(tmp_path / "cut" / name).stat().st_mtime_ns for name in kept]
+    rest = uploads._make(own, 0.5, lambda _done: None, tmp_path / "cut")
+    assert [(tmp_path / "cut" / name).stat().st_mtime_ns for name in kept] == before, "what was made is not made again"
+    assert torch.equal(rest.pictures, whole.pictures)
+    assert torch.equal(rest.labels, whole.labels)
+
+
 def test_what_is_kept_is_named_for_the_code_that_made_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    name = uploads._kept(1.0)  # noqa: SLF001
-    assert name == uploads._kept(1.0)  # noqa: SLF001
-    assert name != uploads._kept(0.5)  # noqa: SLF001
+    name = uploads.kept_at(1.0)
+    assert name == uploads.kept_at(1.0)
+    assert name != uploads.kept_at(0.5)
     monkeypatch.setattr(uploads.fonts, "find_fonts", tuple)
-    assert name != uploads._kept(1.0)  # noqa: SLF001
+    assert name != uploads.kept_at(1.0)

@@ -1,4 +1,4 @@
-"""digits-train export, prove, measure, exercises, table: what becomes of a trained network."""
+"""digits-train export, quantise, prove, measure, robustness, exercises, table: what becomes of a trained network."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -7,8 +7,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from training import exercises, export, prove, speed, table
+from training import exercises, export, prove, quantise, robustness, speed, table
 from training.commands.console import Models, Name, Runs, check_model, console, faults_told
+from training.corruptions import sheet as sheets
 
 
 def export_model(name: Name, runs_folder: Runs = Path("runs"), models: Models = Path("models")) -> None:
@@ -20,6 +21,20 @@ def export_model(name: Name, runs_folder: Runs = Path("runs"), models: Models = 
     console.print(f"{models / name}: written, model.onnx sha256 {card.onnx_sha256[:12]}…")
 
 
+def quantise_model(name: Name, models: Models = Path("models")) -> None:
+    """Make an exported model's twin of whole numbers, MODELS/NAME_int8, if its proof passes."""
+    check_model(name)
+    with faults_told():
+        card = quantise.quantise(name, models, console.print)
+    _print_proof(card.proof)
+    assert card.quantised is not None
+    changed, before = card.quantised["changed"]["test"], card.quantised["accuracy_before"]["test"]
+    console.print(
+        f"{models / card.name}: written; {changed['changed']} of {changed['pictures']:,} test answers changed, "
+        f"{before:.2%} were right and {card.test['accuracy']:.2%} are"
+    )
+
+
 def prove_model(
     name: Name,
     checkpoint: Annotated[
@@ -28,7 +43,7 @@ def prove_model(
     models: Models = Path("models"),
 ) -> None:
     """Repeat the proof of an exported model: against its reference.npz, or against the weights of a checkpoint."""
-    check_model(name)
+    check_model(name.removesuffix(quantise.SUFFIX))
     with faults_told():
         proof = prove.repeat(name, models / name, checkpoint)
     _print_proof(proof)
@@ -42,6 +57,27 @@ def measure_models(
     with faults_told():
         speed.write(models, rounds)
     console.print(f"{models / speed.FILE}: written")
+
+
+def measure_robustness(
+    models: Models = Path("models"),
+    sheet: Annotated[
+        Path | None,
+        typer.Option(
+            "--sheet", help="Only draw what becomes of ten validation pictures, such as sheet.png.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Measure all models that read digits on corrupted and turned test pictures, into MODELS/robustness.json.
+
+    Started again it goes on with the models whose figures are not there.
+    """
+    with faults_told():
+        if sheet:
+            sheets.write(sheet)
+        else:
+            robustness.write(models, console.print)
+    console.print(f"{sheet or models / robustness.FILE}: written")
 
 
 def write_exercises(runs_folder: Runs = Path("runs"), models: Models = Path("models")) -> None:

@@ -64,7 +64,7 @@ def run(
     try:
         for one, recipe in plan:
             with faults_told():
-                _run_one(one, recipe, where, together, resume=resume)
+                run_one(one, recipe, where, together, resume=resume)
     finally:
         processes.leave()
 
@@ -91,12 +91,15 @@ def _show(plan: Plan, where: torch.device, *, resume: bool) -> None:
         console.print(f"{one.name} seed {one.seed}: {state}; {size}; {recipe}; {hardware}")
 
 
-def _run_one(one: runs.Run, recipe: Recipe, where: torch.device, together: Processes, *, resume: bool) -> None:
+def run_one(one: runs.Run, recipe: Recipe, where: torch.device, together: Processes, *, resume: bool) -> None:
+    """Train one seed of a recipe and say how it goes. Ends the program at Ctrl-C. Raises what faults_told tells."""
     if resume and runs.is_finished(one, recipe):
         console.print(f"{one.name} seed {one.seed}: already finished ({one.result})")
         return
     device.prepare_cpu(recipe.threads)
-    splits = together.first_alone(lambda: runs.load_images(recipe, one.seed, where, _making()))
+    splits = together.first_alone(
+        lambda: runs.load_images(recipe, one.seed, where, telling("making the training pictures, once"))
+    )
     training = runs.start(one, recipe, where, resume=resume, processes=together)
     with ctrl_c() as pressed, bar() as progress:
         task = progress.add_task(f"{one.name} seed {one.seed}", total=None, loss="", rate="")
@@ -123,15 +126,15 @@ def _run_one(one: runs.Run, recipe: Recipe, where: torch.device, together: Proce
             raise typer.Exit(INTERRUPTED)
 
 
-def _making() -> Callable[[float], None]:
-    """Tells each tenth of the training pictures that have to be made, which takes minutes."""
+def telling(what: str) -> Callable[[float], None]:
+    """Tells each tenth of a work that takes minutes."""
     tenths = -1
 
     def tell(done: float) -> None:
         nonlocal tenths
         if int(done * 10) > tenths:
             tenths = int(done * 10)
-            console.print(f"making the training pictures, once: {done:.0%}")
+            console.print(f"{what}: {done:.0%}")
 
     return tell
 

@@ -3,10 +3,10 @@
 from torch import Tensor, nn
 
 
-def _block(inputs: int, outputs: int, padding: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, padding=padding, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
-    )  # fmt: skip
+def block(inputs: int, outputs: int, side: int, stride: int = 1, padding: int = 0) -> nn.Sequential:
+    """A convolution of side x side with batch norm and ReLU."""
+    convolution = nn.Conv2d(inputs, outputs, side, stride, padding, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
 
 
 class Reader(nn.Module):
@@ -18,7 +18,8 @@ class Reader(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            _block(1, 16, 1), nn.MaxPool2d(2), _block(16, 32, 1), nn.MaxPool2d(2), _block(32, 64, 1), _block(64, 64, 0),
+            block(1, 16, 3, padding=1), nn.MaxPool2d(2), block(16, 32, 3, padding=1), nn.MaxPool2d(2),
+            block(32, 64, 3, padding=1), block(64, 64, 3),
             nn.Flatten(), nn.Dropout(0.25), nn.Linear(1600, 64), nn.ReLU(), nn.Linear(64, 11),
         )  # fmt: skip
 

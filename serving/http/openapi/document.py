@@ -13,7 +13,7 @@ from serving.http.messages import Request, Response, json_response
 from serving.http.openapi import inference
 from serving.http.openapi.examples import WANTED, Example, Examples
 from serving.http.openapi.parts import OURS, UNKNOWN_MODEL, Described, Paths, answer, get, parameter, refusals
-from serving.http.openapi.schemas import FILE, IDENTITY, SCHEMAS, TEXT, closed, list_of, map_of, reference
+from serving.http.openapi.schemas import FILE, IDENTITY, SCHEMAS, TEXT, Schema, closed, list_of, map_of, reference
 from serving.http.page import Asset
 from serving.settings import Settings
 from serving.version import VERSION
@@ -149,9 +149,25 @@ def _models(model: Model) -> Paths:
     told = {"default": name, "models": [card], "refused": {}, "states": states}
     named = [parameter("name", TEXT, "A model's name.", name, "path")]
     one = get("model", "One model's card.", reference("Card"), card, refused=refusals(UNKNOWN_MODEL), parameters=named)
+    file = {
+        "operationId": "model_file",
+        "summary": "The default model's file, as its card proves it.",
+        "parameters": named,
+        "responses": _whole("application/octet-stream", FILE) | refusals(UNKNOWN_MODEL),
+    }
     return {
         "/models": {"get": get("models", "Every model's card, and why others are not served.", cards, told)},
         "/models/{name}": {"get": one},
+        "/models/{name}/model.onnx": {"get": file},
+    }
+
+
+def _whole(media: str, schema: Schema) -> Described:
+    """The answers of a file that is kept by whoever got it."""
+    etag = {"ETag": {"required": True, "schema": TEXT}}
+    return {
+        "200": {"description": "The file.", "headers": etag, "content": {media: {"schema": schema}}},
+        "304": {"description": "The file is the one that If-None-Match names.", "headers": etag},
     }
 
 
@@ -197,15 +213,12 @@ def _page(assets: Mapping[str, Asset]) -> Paths:
 
 
 def _file(path: str, asset: Asset) -> Described:
-    etag = {"ETag": {"required": True, "schema": TEXT}}
     media = asset.content_type.split(";", maxsplit=1)[0]
+    schema = {"application/json": {"type": "object"}, "application/wasm": FILE}.get(media, TEXT)
     return {
         "operationId": "page" + "".join(letter if letter.isalnum() else "_" for letter in path).rstrip("_"),
         "summary": "The page: draw a digit, and see what every model makes of it." if path == "/" else "A file of the page.",
-        "responses": {
-            "200": {"description": "The file.", "headers": etag, "content": {media: {"schema": TEXT}}},
-            "304": {"description": "The file is the one that If-None-Match names.", "headers": etag},
-        },
+        "responses": _whole(media, schema),
     }
 
 

@@ -22,7 +22,7 @@ from serving.settings import Settings
 from serving.version import VERSION
 
 EXTENSIONS = ["binary_tensor_data", "classification"]
-PLATFORMS = {"onnxruntime": "onnx_onnxv1", "torch": "pytorch_torchscript"}
+PLATFORMS = {"onnxruntime": "onnx_onnxv1", "openvino": "onnx_onnxv1", "torch": "pytorch_torchscript"}
 """The protocol's names for a library and what it runs."""
 PIXEL_BYTES, OTHER_BYTES = 6, 64 * 2**10
 """How long a body may be: "255, " and a share of the brackets for each pixel, and all else."""

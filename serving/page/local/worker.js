@@ -1,0 +1,45 @@
+/** One network and the reading of pictures, in a thread of their own. Told one thing at a time, it answers each. */
+
+import { read } from "../reading/index.js";
+import { ImageRejected } from "../reading/refusal.js";
+import { blank, prediction, rejection } from "./outcome.js";
+import { openSession } from "./runtime.js";
+
+/** @typedef {import("../answer.js").Answer} Answer */
+/** @typedef {import("../answer.js").Card} Card */
+/** @typedef {import("../reading/decode.js").Limits} Limits */
+
+/** @type {import("./runtime.js").Session} */
+let session;
+
+/** @type {Record<string, (told: any) => Promise<unknown>>} */
+const TASKS = {
+  async open(/** @type {{file: ArrayBuffer, sha256: string}} */ { file, sha256 }) {
+    session = await openSession(file, sha256);
+  },
+  answer,
+};
+
+/**
+ * @param {{file: ArrayBuffer, source: string, index: number, card: Card, limits: Limits}} told
+ * @returns {Promise<Answer>}
+ */
+async function answer({ file, source, index, card, limits }) {
+  const about = { source, index, card };
+  try {
+    const reading = await read(new Uint8Array(file), limits);
+    return reading.isBlank ? blank(reading, about) : prediction(await session(reading.picture.data), reading, about);
+  } catch (error) {
+    if (error instanceof ImageRejected) return rejection(error, about);
+    throw error;
+  }
+}
+
+onmessage = async ({ data: { task, ...told } }) => {
+  try {
+    postMessage({ made: await TASKS[task](told) });
+  } catch (error) {
+    console.error(error);
+    postMessage({ failure: error instanceof Error ? error.message : String(error) });
+  }
+};

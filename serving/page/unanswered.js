@@ -1,0 +1,16 @@
+/**
+ * Nobody answered. `kind`: "away", "busy" (try again after `after` seconds), "locked" (it takes a key) or
+ * "refused"; the message is for people.
+ */
+export class Unanswered extends Error {
+  /**
+   * @param {"away" | "busy" | "locked" | "refused"} kind
+   * @param {string} message
+   * @param {number} after seconds
+   */
+  constructor(kind, message, after = 0) {
+    super(message);
+    this.kind = kind;
+    this.after = after;
+  }
+}

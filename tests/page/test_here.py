@@ -1,0 +1,110 @@
+"""The switch: the same network in the browser instead of at the service."""
+
+import json
+from collections.abc import Callable
+
+import httpx
+import pytest
+from playwright.sync_api import Locator, Route, expect
+from visiting import SEVEN, THREE, Visit
+
+pytestmark = pytest.mark.browser
+
+NOWHERE = {"can_run": False, "limits": {}}
+
+
+def switch(visit: Visit, name: str) -> Locator:
+    return visit.page.get_by_role("radio", name=name)
+
+
+def questions(visit: Visit) -> list[str]:
+    return [address for address in visit.addresses if "/predict" in address]
+
+
+def test_without_what_runs_a_network_there_is_no_switch(visit: Callable[..., Visit]) -> None:
+    def told(route: Route) -> None:
+        route.fulfill(body=json.dumps(NOWHERE), content_type="application/json")
+
+    one = visit(before=lambda page: page.route("**/page/local.json", told))
+    expect(one.page.locator("#network")).to_have_value("reader")
+    expect(one.page.locator("#where")).to_be_hidden()
+    one.draw(SEVEN)
+    expect(one.word).to_have_text("7")
+    assert not [address for address in one.addresses if "runtime" in address or "model.onnx" in address]
+
+
+@pytest.mark.usefixtures("runtime")
+def test_in_the_browser_nothing_is_sent(desk: Visit) -> None:
+    assert not [address for address in desk.addresses if "runtime" in address], "fetched when it is wanted, not before"
+    switch(desk, "In this browser").check()
+    desk.draw(SEVEN)
+    expect(desk.word).to_have_text("7")
+    expect(desk.page.locator("#sure")).to_contain_text("sure")
+    expect(desk.page.locator("#where-line")).to_contain_text("Pictures stay in this browser")
+    expect(desk.page.get_by_alt_text("pixels that the network saw")).to_be_visible()
+    expect(desk.page.locator("#networks-line")).to_contain_text("does not get to see this picture")
+    desk.page.get_by_role("button", name="Clear").click()
+    desk.draw(THREE)
+    expect(desk.word).to_have_text("3")
+    assert questions(desk) == []
+    assert len([address for address in desk.addresses if address.endswith("model.onnx")]) == 1
+
+
+@pytest.mark.usefixtures("runtime")
+def test_the_same_picture_is_answered_at_either_place(desk: Visit) -> None:
+    desk.draw(SEVEN)
+    expect(desk.page.locator("#networks-line")).to_contain_text("say 7")
+    sure = desk.page.locator("#sure").inner_text()
+    asked = len(questions(desk))
+    switch(desk, "In this browser").check()
+    expect(desk.page.locator("#sure")).to_have_text(sure)
+    assert len(questions(desk)) == asked
+    switch(desk, "At the service").check()
+    expect(desk.page.locator("#networks-line")).to_contain_text("say 7")
+    expect(desk.page.locator("#where-line")).to_be_hidden()
+    expect(desk.page.locator("#sure")).to_have_text(sure)
+    assert len(questions(desk)) == asked, "what the service said is known still"
+
+
+@pytest.mark.usefixtures("runtime")
+def test_only_the_network_that_can_is_offered_it(desk: Visit) -> None:
+    switch(desk, "In this browser").check()
+    chooser = desk.page.get_by_role("combobox", name="Network that answers")
+    expect(chooser).to_have_value("reader")
+    expect(desk.page.get_by_role("button", name="reader", exact=True)).to_have_attribute("aria-pressed", "true")
+    chooser.select_option("convnet")
+    expect(desk.page.locator("#where")).to_be_hidden()
+    desk.draw(SEVEN)
+    expect(desk.word).to_have_text("7")
+    assert [address for address in questions(desk) if "model=convnet" in address]
+    chooser.select_option("reader")
+    expect(switch(desk, "At the service")).to_be_checked()
+
+
+@pytest.mark.usefixtures("runtime")
+def test_several_pictures_are_read_in_the_browser_too(desk: Visit, digits: list[bytes], broken: dict[str, bytes]) -> None:
+    switch(desk, "In this browser").check()
+    contents = [*((f"{place}.png", data) for place, data in enumerate(digits)), ("half.png", broken["truncated"])]
+    files = [{"name": name, "mimeType": "image/png", "buffer": data} for name, data in contents]
+    desk.page.locator("#files").set_input_files(files)  # type: ignore[arg-type]
+    expect(desk.page.locator("#several-tally")).to_have_text("10 read, 1 not read.")
+    words = desk.page.locator("#several-list .tile__word").all_inner_texts()
+    assert words == [*"0123456789", "not read"]
+    assert questions(desk) == []
+
+
+@pytest.mark.usefixtures("runtime")
+def test_another_file_than_the_proved_one_does_not_answer(desk: Visit, url: str) -> None:
+    file = bytearray(httpx.get(url + "/models/reader/model.onnx").content)
+    file[-1] ^= 1
+    desk.failures_are_expected = True
+    desk.page.route("**/model.onnx", lambda route: route.fulfill(body=bytes(file)))
+    switch(desk, "In this browser").check()
+    desk.draw(SEVEN)
+    expect(desk.page.get_by_role("alert")).to_contain_text("not the one that its card proves")
+    expect(desk.page.locator("#line")).to_have_text("No answer.")
+    assert any("not the one" in complaint for complaint in desk.complaints)
+    desk.complaints.clear()
+    desk.page.unroute("**/model.onnx")
+    desk.page.locator("#problem").get_by_role("button", name="Try again").click()
+    expect(desk.word).to_have_text("7")
