@@ -1,0 +1,5 @@
+"""models/README.md: what the cards and all that was measured beside them say, as one page, none of it typed by hand."""
+
+from training.table.page import page, write
+
+__all__ = ["page", "write"]

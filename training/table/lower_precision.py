@@ -1,0 +1,38 @@
+"""The models of whole numbers, each beside the one that it was made of."""
+
+from pathlib import Path
+from typing import Any
+
+from serving.card import Card
+from training import quantise
+from training.table.markdown import NOT_MEASURED, table
+
+COLUMNS = (
+    "model", "made of", "test, before and after", "answers changed", "became wrong, right", "calibration error, after",
+    "model.onnx, of before", "pictures/s at 64, times before",
+)  # fmt: skip
+
+
+def lower_precision(cards: list[Card], models: Path, speeds: dict[str, Any]) -> str:
+    """The models of whole numbers, each beside the one that it was made of."""
+    rows = []
+    for card in cards:
+        assert card.quantised is not None
+        source, changed = card.quantised["from"], card.quantised["changed"]["test"]
+        size, whole = ((models / name / "model.onnx").stat().st_size for name in (source, card.name))
+        fast, faster = (speeds.get("models", {}).get(name, {}).get("images_per_second") for name in (source, card.name))
+        rows.append([
+            f"`{card.name}`",
+            f"`{source}`",
+            f"{card.quantised['accuracy_before']['test']:.2%}, {card.test['accuracy']:.2%}",
+            f"{changed['changed']:,} of {changed['pictures']:,}",
+            f"{changed['became_wrong']}, {changed['became_right']}",
+            f"{card.ece['after']:.4f}",
+            f"{whole / size:.2f}",
+            f"{faster / fast:.1f}" if fast and faster else NOT_MEASURED,
+        ])  # fmt: skip
+    told = (
+        "## Lower precision\n\nMade of seed 0's file by `digits-train quantise`, each a model of its own, proved against a "
+        f"reference of its own, its temperature fitted anew; {quantise.HOW}.\n\n"
+    )
+    return told + table(COLUMNS, 2, rows)
