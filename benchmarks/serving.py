@@ -52,7 +52,7 @@ from benchmarks.load.starvation import Starvation, starvation  # noqa: E402
 from benchmarks.load.stock import NoPictures, Stock  # noqa: E402
 
 MEMORY, LIVEZ = "memory", "livez"
-REMEMBERED = ("ours", "ours-reader", "fastapi", "mosec")
+REMEMBERED = ("ours", "ours-default", "fastapi", "mosec")
 """Whose memory is measured."""
 WIDTH = 110
 """At least, of the tables."""

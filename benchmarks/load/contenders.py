@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from benchmarks.load.bodies import BodyKind
+from serving.settings import DEFAULT_MODEL
 
-MODEL, DEFAULT_MODEL = "convnet", "reader"
-"""What everybody runs, and what our service answers with where nobody names a model."""
+MODEL = "convnet"
+"""What everybody runs."""
 PEERS = "peers"
 """Whose answers every peer is to give."""
 SETS = ("placed", "drawings")
@@ -42,9 +43,9 @@ CONTENDERS: dict[str, Contender] = {
         f"digits serve --model {MODEL}, a form", Way("ours", "multipart"), Way("ours", "multipart"), MODEL
     ),
     "ours-raw": Contender("the same, the picture as the body", Way("ours", "raw"), None, MODEL),
-    "ours-reader": Contender(
+    "ours-default": Contender(
         "digits serve with its default model, a form",
-        Way("ours-reader", "multipart"), Way("ours-reader", "multipart"), DEFAULT_MODEL,
+        Way("ours-default", "multipart"), Way("ours-default", "multipart"), DEFAULT_MODEL,
     ),
     "fastapi": Contender("FastAPI on uvicorn, a form", Way("fastapi", "multipart"), Way("fastapi", "multipart"), PEERS),
     # With batching, one of Mosec's workers is handed all the bodies of several pictures, and the other none.
@@ -55,7 +56,7 @@ CONTENDERS: dict[str, Contender] = {
     "mosec-8": Contender("Mosec, batches of 8 within 1 ms", Way("mosec-8", "raw"), None, PEERS),
     "mosec-1": Contender("Mosec, no batching", Way("mosec-1", "raw"), None, PEERS),
 }  # fmt: skip
-BARE = {"bare": MODEL, "bare-reader": DEFAULT_MODEL}
+BARE = {"bare": MODEL, "bare-default": DEFAULT_MODEL}
 """Two processes without HTTP, and the model they run: measured with several pictures a request alone."""
 
 

@@ -20,10 +20,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.load.contenders import DEFAULT_MODEL, MODEL, PEERS, SETS
+from benchmarks.load.contenders import MODEL, PEERS, SETS
 from benchmarks.peers.network import Network, resized
 from serving.catalogue import Model, load_model
 from serving.reading import Ink, Limits, prepare_process, read
+from serving.settings import DEFAULT_MODEL
 from training import data
 from training.scenes import files
 from training.scenes.digit import write

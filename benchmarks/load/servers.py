@@ -54,7 +54,7 @@ def _fastapi() -> Iterator[Started]:
 
 SERVERS: dict[str, Start] = {
     "ours": _ours("--model", MODEL),
-    "ours-reader": _ours(),
+    "ours-default": _ours(),
     "fastapi": _fastapi,
     "mosec": _mosec(32),
     "mosec-8": _mosec(8),

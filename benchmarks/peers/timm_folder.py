@@ -7,20 +7,17 @@ picture. It says "ready" once the network is there, and how many it did.
 """
 
 import sys
-from pathlib import Path
 
 import torch
 from timm.data import create_dataset, create_loader
 
 from benchmarks.predicting.eager import SIDE, network
 
-MODEL = Path("models") / "reader" / "model.onnx"
-
 
 def main() -> None:
     """Predict a folder."""
     torch.set_num_threads(int(sys.argv[2]))
-    model = network(MODEL)
+    model = network()
     print("ready", flush=True)
     dataset = create_dataset("", root=sys.argv[1], input_img_mode="L")
     loader = create_loader(

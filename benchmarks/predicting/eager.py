@@ -7,18 +7,20 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 
+from serving.settings import DEFAULT_MODEL
 from training.recipes import RECIPES
 
 SIDE = 28
+FILE = Path("models") / DEFAULT_MODEL / "model.onnx"
 
 
-def network(path: Path) -> nn.Module:
-    """The network of a model.onnx of `reader`: (N, 1, 28, 28) float32 from 0 to 1, to (N, 11).
+def network() -> nn.Module:
+    """The network of FILE: (N, 1, 28, 28) float32 from 0 to 1, to (N, 11).
 
     Its batch norms were folded into the convolutions; here they stand again, as ones that only add.
     """
-    folded = {one.name: torch.tensor(numpy_helper.to_array(one)) for one in onnx.load(path).graph.initializer}
-    made = RECIPES["reader"].network().eval()
+    folded = {one.name: torch.tensor(numpy_helper.to_array(one)) for one in onnx.load(FILE).graph.initializer}
+    made = RECIPES[DEFAULT_MODEL].network().eval()
     state = made.state_dict()
     for name, value in state.items():
         if (known := folded.get(f"network.{name}")) is not None:

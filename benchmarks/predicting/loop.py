@@ -15,8 +15,6 @@ from torchvision import transforms
 
 from benchmarks.predicting.eager import SIDE, network
 
-MODEL = Path("models") / "reader" / "model.onnx"
-
 
 class Folder(Dataset[torch.Tensor]):
     """The pictures of a folder."""
@@ -38,7 +36,7 @@ class Folder(Dataset[torch.Tensor]):
 def main() -> None:
     """Predict a folder."""
     torch.set_num_threads(int(sys.argv[2]))
-    model = network(MODEL)
+    model = network()
     print("ready", flush=True)
     folder, digits = Folder(Path(sys.argv[1])), []
     with torch.no_grad():

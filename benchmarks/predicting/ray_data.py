@@ -14,8 +14,9 @@ from typing import Any
 import ray
 
 from serving.runtime import Session
+from serving.settings import DEFAULT_MODEL
 
-MODEL = Path("models") / "reader" / "model.onnx"
+MODEL = Path("models") / DEFAULT_MODEL / "model.onnx"
 SIDE, BATCH = 28, 64
 
 

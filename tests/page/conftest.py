@@ -13,6 +13,7 @@ from visiting import Visit
 
 from serving.http import page as pages
 from serving.reading import Limits
+from serving.settings import DEFAULT_MODEL
 
 ROOT = Path(__file__).parents[2]
 LAPTOP = {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light", "reduced_motion": "reduce"}
@@ -92,5 +93,5 @@ def visit(browser: Browser, url: str) -> Iterator[Callable[..., Visit]]:
 def desk(visit: Callable[..., Visit]) -> Visit:
     """The page on a laptop, ready."""
     one = visit()
-    expect(one.page.locator("#network")).to_have_value("reader")
+    expect(one.page.locator("#network")).to_have_value(DEFAULT_MODEL)
     return one

@@ -6,6 +6,8 @@ import pytest
 from playwright.sync_api import expect
 from visiting import SEVEN, Visit
 
+from serving.settings import DEFAULT_MODEL
+
 pytestmark = pytest.mark.browser
 
 
@@ -129,10 +131,10 @@ def test_everything_works_without_a_mouse(desk: Visit) -> None:
     expect(desk.page.locator("#networks-line")).to_contain_text("say 7")
     desk.page.get_by_role("combobox").focus()
     keys.press("ArrowUp")
-    expect(desk.page.get_by_role("combobox")).not_to_have_value("reader")
-    desk.page.get_by_role("button", name="reader", exact=True).focus()
+    expect(desk.page.get_by_role("combobox")).not_to_have_value(DEFAULT_MODEL)
+    desk.page.get_by_role("button", name=DEFAULT_MODEL, exact=True).focus()
     keys.press("Enter")
-    expect(desk.page.get_by_role("combobox")).to_have_value("reader")
+    expect(desk.page.get_by_role("combobox")).to_have_value(DEFAULT_MODEL)
     expect(desk.word).to_have_text("7")
     desk.page.get_by_text("By keyboard").focus()
     keys.press("Enter")

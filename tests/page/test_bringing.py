@@ -7,6 +7,8 @@ import pytest
 from playwright.sync_api import Locator, expect
 from visiting import SEVEN, THREE, Visit
 
+from serving.settings import DEFAULT_MODEL
+
 pytestmark = pytest.mark.browser
 
 TRANSFER = """(files) => {
@@ -167,7 +169,7 @@ def test_a_photo_is_taken_with_the_computers_camera(desk: Visit) -> None:
 
 def test_a_phone_is_asked_for_a_photo_by_its_own_camera(visit: Any, ten: dict[str, bytes]) -> None:
     phone = visit(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
-    expect(phone.page.locator("#network")).to_have_value("reader")
+    expect(phone.page.locator("#network")).to_have_value(DEFAULT_MODEL)
     with phone.page.expect_file_chooser() as chosen:
         phone.page.get_by_role("button", name="Take a photo").tap()
     assert chosen.value.element.get_attribute("capture") == "environment"
@@ -196,5 +198,5 @@ def test_the_session_keeps_what_was_asked_and_shows_it_again(desk: Visit, ten: d
     expect(tiles(desk)).to_have_count(10)
     expect(desk.word).to_have_text("0")
     desk.page.reload()
-    expect(desk.page.locator("#network")).to_have_value("reader")
+    expect(desk.page.locator("#network")).to_have_value(DEFAULT_MODEL)
     expect(kept).to_have_count(0)  # in memory only

@@ -8,6 +8,8 @@ import pytest
 from playwright.sync_api import Error, expect
 from visiting import SEVEN, THREE, Visit
 
+from serving.settings import DEFAULT_MODEL
+
 pytestmark = pytest.mark.browser
 
 
@@ -74,7 +76,7 @@ def test_the_pen_has_widths(desk: Visit) -> None:
 
 def test_a_finger_draws_and_does_not_scroll(visit: Callable[..., Visit]) -> None:
     phone = visit(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
-    expect(phone.page.locator("#network")).to_have_value("reader")
+    expect(phone.page.locator("#network")).to_have_value(DEFAULT_MODEL)
     touch = phone.page.context.new_cdp_session(phone.page)
     way = [(0.3 + 0.1 * step, 0.22) for step in range(5)] + [
         (0.7 - 0.05 * step, 0.22 + 0.116 * step) for step in range(1, 6)

@@ -11,6 +11,7 @@ import pytest
 from serving.http.page import CONTENT_TYPES, FOLDER, HEADERS, LOCAL, POLICY, RUNTIME, WORKER, Asset, assets
 from serving.reading import Limits
 from serving.reading.refusal import MESSAGES
+from serving.settings import DEFAULT_MODEL
 
 FETCHED = FOLDER / "runtime"
 """What `make web` puts there is others' work."""
@@ -130,11 +131,11 @@ def test_it_is_served_with_its_headers_and_only_once(url: str) -> None:
 
 
 def test_a_models_file_is_the_proved_one_and_is_kept_by_whoever_got_it(url: str) -> None:
-    card = httpx.get(f"{url}/models/reader").json()
-    response = httpx.get(f"{url}/models/reader/model.onnx")
-    assert response.content == (FOLDER.parents[1] / "models" / "reader" / "model.onnx").read_bytes()
+    card = httpx.get(f"{url}/models/{DEFAULT_MODEL}").json()
+    response = httpx.get(f"{url}/models/{DEFAULT_MODEL}/model.onnx")
+    assert response.content == (FOLDER.parents[1] / "models" / DEFAULT_MODEL / "model.onnx").read_bytes()
     assert response.headers["etag"] == f'"{card["onnx_sha256"]}"'
-    again = httpx.get(f"{url}/models/reader/model.onnx", headers={"if-none-match": response.headers["etag"]})
+    again = httpx.get(f"{url}/models/{DEFAULT_MODEL}/model.onnx", headers={"if-none-match": response.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
     for name in ("none", "convnet"):  # the default's alone is sent
         refused = httpx.get(f"{url}/models/{name}/model.onnx")

@@ -8,6 +8,8 @@ import pytest
 from playwright.sync_api import Locator, Route, expect
 from visiting import SEVEN, THREE, Visit
 
+from serving.settings import DEFAULT_MODEL
+
 pytestmark = pytest.mark.browser
 
 NOWHERE = {"can_run": False, "limits": {}}
@@ -26,7 +28,7 @@ def test_without_what_runs_a_network_there_is_no_switch(visit: Callable[..., Vis
         route.fulfill(body=json.dumps(NOWHERE), content_type="application/json")
 
     one = visit(before=lambda page: page.route("**/page/local.json", told))
-    expect(one.page.locator("#network")).to_have_value("reader")
+    expect(one.page.locator("#network")).to_have_value(DEFAULT_MODEL)
     expect(one.page.locator("#where")).to_be_hidden()
     one.draw(SEVEN)
     expect(one.word).to_have_text("7")
@@ -70,14 +72,14 @@ def test_the_same_picture_is_answered_at_either_place(desk: Visit) -> None:
 def test_only_the_network_that_can_is_offered_it(desk: Visit) -> None:
     switch(desk, "In this browser").check()
     chooser = desk.page.get_by_role("combobox", name="Network that answers")
-    expect(chooser).to_have_value("reader")
-    expect(desk.page.get_by_role("button", name="reader", exact=True)).to_have_attribute("aria-pressed", "true")
+    expect(chooser).to_have_value(DEFAULT_MODEL)
+    expect(desk.page.get_by_role("button", name=DEFAULT_MODEL, exact=True)).to_have_attribute("aria-pressed", "true")
     chooser.select_option("convnet")
     expect(desk.page.locator("#where")).to_be_hidden()
     desk.draw(SEVEN)
     expect(desk.word).to_have_text("7")
     assert [address for address in questions(desk) if "model=convnet" in address]
-    chooser.select_option("reader")
+    chooser.select_option(DEFAULT_MODEL)
     expect(switch(desk, "At the service")).to_be_checked()
 
 
@@ -95,7 +97,7 @@ def test_several_pictures_are_read_in_the_browser_too(desk: Visit, digits: list[
 
 @pytest.mark.usefixtures("runtime")
 def test_another_file_than_the_proved_one_does_not_answer(desk: Visit, url: str) -> None:
-    file = bytearray(httpx.get(url + "/models/reader/model.onnx").content)
+    file = bytearray(httpx.get(f"{url}/models/{DEFAULT_MODEL}/model.onnx").content)
     file[-1] ^= 1
     desk.failures_are_expected = True
     desk.page.route("**/model.onnx", lambda route: route.fulfill(body=bytes(file)))

@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from visiting import SEVEN, Visit
 
 from serving.http.page import FOLDER
+from serving.settings import DEFAULT_MODEL
 
 STYLES = (FOLDER / "page.css").read_text()
 COLOURS = {name: pair for name, *pair in re.findall(r"--([\w-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)", STYLES)}
@@ -88,7 +89,7 @@ PROJECTOR = {"viewport": {"width": 1920, "height": 1080}}
 
 def everything(one: Visit, digits: list[bytes]) -> None:
     """Bring the page to show all that it can show: an answer, a list with a refusal, the networks, the session."""
-    expect(one.page.locator("#network")).to_have_value("reader")
+    expect(one.page.locator("#network")).to_have_value(DEFAULT_MODEL)
     one.draw(SEVEN)
     expect(one.page.locator("#networks-line")).to_contain_text("say 7")
     long = "a picture with quite a long name that someone gave it, " * 2
@@ -127,7 +128,7 @@ def test_everything_fits_and_can_be_read(
 @pytest.mark.browser
 def test_on_a_phone_the_answer_is_seen_without_scrolling(visit: Callable[..., Visit]) -> None:
     phone = visit(**NARROW)
-    expect(phone.page.locator("#network")).to_have_value("reader")
+    expect(phone.page.locator("#network")).to_have_value(DEFAULT_MODEL)
     phone.draw(SEVEN)
     expect(phone.word).to_have_text("7")
     expect(phone.word).to_be_in_viewport(ratio=1)
@@ -138,7 +139,7 @@ def test_on_a_phone_the_answer_is_seen_without_scrolling(visit: Callable[..., Vi
 @pytest.mark.browser
 def test_on_a_projector_paper_answer_and_networks_are_seen_at_once_and_large(visit: Callable[..., Visit]) -> None:
     one = visit(**PROJECTOR)
-    expect(one.page.locator("#network")).to_have_value("reader")
+    expect(one.page.locator("#network")).to_have_value(DEFAULT_MODEL)
     one.draw(SEVEN)
     expect(one.page.locator("#networks-line")).to_contain_text("say 7")
     for selector in ("#paper", "#word", "#bars", "#seen"):

@@ -8,6 +8,8 @@ import pytest
 from playwright.sync_api import Locator, expect
 from visiting import SEVEN, Visit
 
+from serving.settings import DEFAULT_MODEL
+
 pytestmark = pytest.mark.browser
 
 
@@ -44,7 +46,7 @@ def test_every_digit_network_answers_and_no_other(desk: Visit, cards: list[dict[
         else:
             expect(word).to_be_empty()
             expect(card_of(desk, card["name"])).to_contain_text("not asked")
-    for name in ("convnet", "convnet_batchnorm", "reader"):
+    for name in ("convnet", "convnet_batchnorm", DEFAULT_MODEL):
         expect(card_of(desk, name).locator(".card__word")).to_have_text("7")
 
 
@@ -72,7 +74,7 @@ def test_a_network_that_is_pressed_answers_in_the_large_letters_without_being_as
     expect(desk.page.get_by_role("combobox", name="Network that answers")).to_have_value("single_neuron")
     expect(desk.page.locator("#note")).to_contain_text("added up to one number")
     expect(neuron.get_by_role("button")).to_have_attribute("aria-pressed", "true")
-    expect(card_of(desk, "reader").get_by_role("button")).to_have_attribute("aria-pressed", "false")
+    expect(card_of(desk, DEFAULT_MODEL).get_by_role("button")).to_have_attribute("aria-pressed", "false")
     expect(desk.page.locator("#networks-line")).to_have_text(said)
     assert not [address for address in desk.addresses[asked:] if "/predict" in address]
 

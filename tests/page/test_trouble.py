@@ -7,6 +7,8 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 from visiting import SEVEN, Visit
 
+from serving.settings import DEFAULT_MODEL
+
 pytestmark = pytest.mark.browser
 
 
@@ -123,6 +125,6 @@ def test_a_service_that_takes_a_key_is_given_one(visit: Callable[..., Visit]) ->
     one.complaints.clear()
     one.page.get_by_label("Key", exact=True).fill("sesame")
     one.page.keyboard.press("Enter")
-    expect(one.page.locator("#network")).to_have_value("reader")
+    expect(one.page.locator("#network")).to_have_value(DEFAULT_MODEL)
     one.draw(SEVEN)
     expect(one.word).to_have_text("7")
