@@ -17,10 +17,11 @@ from typer.testing import CliRunner
 from serving.card import read_card
 from serving.catalogue import load_model
 from serving.runtime import SCORES, Pictures, Session
-from training import data, grid, prove, qdq, quantise
+from training import data, prove, quantisation
 from training.commands import app
-from training.exact import Graph
-from training.grid import Grid, Grids
+from training.quantisation import grid, qdq
+from training.quantisation.exact import Graph
+from training.quantisation.grid import Grid, Grids
 
 MODELS = Path(__file__).parents[2] / "models"
 
@@ -203,7 +204,7 @@ def test_a_model_is_quantised_proved_served_and_told_of(tmp_path: Path) -> None:
     shutil.copytree(MODELS / "mlp_128_64", models / "mlp_128_64")
     told = CliRunner().invoke(app, ["quantise", "mlp_128_64", "--models", str(models)])
     assert told.exit_code == 0, told.output
-    name = "mlp_128_64" + quantise.SUFFIX
+    name = "mlp_128_64" + quantisation.SUFFIX
     card, before = read_card(models / name / "card.json"), read_card(models / "mlp_128_64" / "card.json")
     assert card.quantised is not None
     assert card.quantised["onnx_sha256"] == before.onnx_sha256

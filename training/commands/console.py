@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from serving.card import CardInvalid
 from serving.runtime import ModelUnusable
-from training import data, prove, qdq, runs
+from training import data, prove, quantisation, runs
 from training.exercises import EXERCISES
 from training.recipe import Recipe
 from training.recipes import RECIPES
@@ -25,7 +25,7 @@ FAULTS = (
     runs.RunFault,
     prove.ProofFailed,
     prove.ProofImpossible,
-    qdq.NotForInt8,
+    quantisation.NotForInt8,
 )
 """What a user can cause; each has its sentence."""
 

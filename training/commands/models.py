@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from training import exercises, export, prove, quantise, robustness, speed, table
+from training import exercises, export, prove, quantisation, robustness, speed, table
 from training.commands.console import Models, Name, Runs, check_model, console, faults_told
 from training.corruptions import sheet as sheets
 
@@ -25,7 +25,7 @@ def quantise_model(name: Name, models: Models = Path("models")) -> None:
     """Make an exported model's twin of whole numbers, MODELS/NAME_int8, if its proof passes."""
     check_model(name)
     with faults_told():
-        card = quantise.quantise(name, models, console.print)
+        card = quantisation.quantise(name, models, console.print)
     _print_proof(card.proof)
     assert card.quantised is not None
     changed, before = card.quantised["changed"]["test"], card.quantised["accuracy_before"]["test"]
@@ -43,7 +43,7 @@ def prove_model(
     models: Models = Path("models"),
 ) -> None:
     """Repeat the proof of an exported model: against its reference.npz, or against the weights of a checkpoint."""
-    check_model(name.removesuffix(quantise.SUFFIX))
+    check_model(name.removesuffix(quantisation.SUFFIX))
     with faults_told():
         proof = prove.repeat(name, models / name, checkpoint)
     _print_proof(proof)

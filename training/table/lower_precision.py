@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from serving.card import Card
-from training import quantise
+from training import quantisation
 from training.table.markdown import NOT_MEASURED, table
 
 COLUMNS = (
@@ -33,6 +33,6 @@ def lower_precision(cards: list[Card], models: Path, speeds: dict[str, Any]) -> 
         ])  # fmt: skip
     told = (
         "## Lower precision\n\nMade of seed 0's file by `digits-train quantise`, each a model of its own, proved against a "
-        f"reference of its own, its temperature fitted anew; {quantise.HOW}.\n\n"
+        f"reference of its own, its temperature fitted anew; {quantisation.HOW}.\n\n"
     )
     return told + table(COLUMNS, 2, rows)

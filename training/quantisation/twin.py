@@ -19,10 +19,11 @@ import onnx.numpy_helper
 from serving.card import Card, read_card
 from serving.evaluation.figures import Accuracy, calibration_error
 from serving.runtime import OUTPUTS, Outputs, Pictures, Session
-from training import data, export, fit, promise, prove, qdq, runs, uploads
+from training import data, export, fit, promise, prove, runs, uploads
 from training.evaluate import Labels, Scores, accuracies, accuracy
-from training.exact import AT_ONCE, Exact, Graph
-from training.grid import Grids
+from training.quantisation import qdq
+from training.quantisation.exact import AT_ONCE, Exact, Graph
+from training.quantisation.grid import Grids
 from training.recipe import Recipe
 from training.recipes import RECIPES
 

@@ -17,8 +17,8 @@ import onnx.helper
 import onnx.numpy_helper
 
 from serving.runtime import INPUT, Pictures
-from training.exact import Graph, insert, rounded
-from training.grid import LARGEST, PIXELS, WEIGHTS, Grid, Grids, of_biases, of_inputs, of_weights
+from training.quantisation.exact import Graph, insert, rounded
+from training.quantisation.grid import LARGEST, PIXELS, WEIGHTS, Grid, Grids, of_biases, of_inputs, of_weights
 
 LAYERS = {"Conv", "Gemm"}
 ACTIVATIONS = {"Relu", "Clip"}

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from serving.runtime import INPUT, Pictures
-from training.grid import Grid, Grids
+from training.quantisation.grid import Grid, Grids
 
 Exact = npt.NDArray[np.float64]
 AT_ONCE = 100
