@@ -44,7 +44,9 @@ HEAD_SECONDS = 10.0
 LARGE_BYTES = 2**16
 """A longer body is handed on as it is: joined to its head, it would be copied for each client that takes its time."""
 READ_SECONDS = 60.0
-"""For a client to take an answer that is longer than what the system keeps for it."""
+"""For a client to take TAKEN_BYTES of an answer that is longer than what the system keeps for it, or the last of it."""
+TAKEN_BYTES = 256 * 1024
+"""Who takes less than these at a time, 4 kB a second, is given up; of the page's files one has 3.7 MB."""
 LOOK_SECONDS = 0.25
 """Between two looks at how long connections have waited: one timer for all, where one for each costs 2 us a request."""
 
@@ -183,6 +185,8 @@ class Connection(asyncio.Protocol):
         self._pipeline: deque[Cycle] = deque()
         self._since = time.monotonic()
         """When what is waited for began to be: a head, the next request, or the client's reading."""
+        self._left = 0
+        """Bytes of an answer that it has not taken, as they were then."""
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
         self._at_once: AnswerAtOnce | None = getattr(config.loaded_app, "at_once", None)
@@ -314,7 +318,7 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The client does not take its answer as fast as it is sent."""
         self.is_paused = True
-        self._since = time.monotonic()
+        self._since, self._left = time.monotonic(), self.transport.get_write_buffer_size()
 
     def resume_writing(self) -> None:
         """It has taken it."""
@@ -331,6 +335,8 @@ class Connection(asyncio.Protocol):
 
     def look(self, now: float) -> None:
         """Give up on a client that has been waited for too long."""
+        if self.is_paused and (left := self.transport.get_write_buffer_size()) <= self._left - TAKEN_BYTES:
+            self._since, self._left = now, left
         waited = now - self._since
         if self.is_paused:
             if waited > READ_SECONDS:
