@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 import venv
+import zipfile
 from importlib import metadata
 from pathlib import Path
 
@@ -126,9 +127,11 @@ def test_the_bento_builds_holds_no_training_and_answers(tmp_path: Path, digits: 
 @pytest.mark.slow
 def test_the_wheel_works_elsewhere_without_torch(tmp_path: Path, digits: list[bytes]) -> None:
     subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path, ROOT], check=True, capture_output=True, text=True
-    )
+        [sys.executable, "-m", "build", "--outdir", tmp_path, ROOT], check=True, capture_output=True, text=True
+    )  # the wheel of the source distribution
     (wheel,) = tmp_path.glob("digits-*.whl")
+    packed = zipfile.ZipFile(wheel).namelist()
+    assert {str(path.relative_to(ROOT)) for path in (ROOT / "serving" / "page").rglob("*.*")} <= set(packed)
     venv.create(tmp_path / "env", with_pip=True)
     python = tmp_path / "env" / "bin" / "python"
     install = [python, "-m", "pip", "install", "--quiet", "-r", ROOT / "requirements" / "serve.txt"]
