@@ -49,6 +49,8 @@ class Training:
     epoch: int = 0
     step: int = 0
     tally: Tally = field(default_factory=Tally)
+    notes: dict[str, str] = field(default_factory=dict)
+    """What whoever keeps it has to know of it."""
 
     def state(self) -> dict[str, Any]:
         """The state as plain values and tensors; `restore` continues from it with the same bits.
@@ -60,6 +62,7 @@ class Training:
             "epoch": self.epoch,
             "step": self.step,
             "tally": asdict(self.tally),
+            "notes": self.notes,
             "network": self.model.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "random": self.processes.gather(_random_states(self.device)),
@@ -69,6 +72,7 @@ class Training:
         """Continue where `state`, of as many processes, stopped."""
         self.seed, self.epoch, self.step = state["seed"], state["epoch"], state["step"]
         self.tally = Tally(**state["tally"]) if self.processes.is_first else Tally()  # it is the sum over all of them
+        self.notes = dict(state["notes"])
         self.model.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
         random = state["random"][self.processes.rank]

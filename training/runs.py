@@ -6,7 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import torch
 from serving.evaluation.figures import Accuracy, calibration_error
 from training import copies, data, device, evaluate, fit, history, teaching, uploads
 from training.model import Model
+from training.origin import origin
 from training.processes import ALONE, Processes
 from training.recipe import Recipe
 
@@ -78,6 +79,9 @@ class Result:
     hardware: str
     versions: dict[str, str]
     commit: str
+    """Of the code that the training began with, and of each that went on with it."""
+    origin: str = ""
+    """What it came of, as `training.origin` names it; nothing where that was not noted yet."""
 
     @property
     def validation(self) -> Accuracy:
@@ -196,7 +200,8 @@ def _measure(run: Run, training: fit.Training, validation: data.Images) -> Resul
         seconds=sum(line["seconds"] for line in history.read(run.history)),
         hardware=device.describe(next(model.parameters()).device),
         versions={"torch": torch.__version__, "torchvision": version("torchvision")},
-        commit=commit(),
+        commit=training.notes["commit"],
+        origin=training.notes["origin"],
     )
 
 
@@ -206,10 +211,14 @@ def start(run: Run, recipe: Recipe, where: torch.device, *, resume: bool, proces
     Raises RunFault where the checkpoint cannot be continued.
     """
     training = fit.begin(recipe, run.seed, where, processes)
+    training.notes = {"origin": origin(recipe), "commit": commit()}
     state = read_checkpoint(run.checkpoint, run.name) if resume and run.checkpoint.exists() else None
     if state:
         _check_continues(state, run, training)
+        here = training.notes["commit"]
         training.restore(state)
+        if not training.notes["commit"].endswith(here):
+            training.notes["commit"] += f", {here}"
     if processes.is_first:
         run.folder.mkdir(parents=True, exist_ok=True)
         run.result.unlink(missing_ok=True)  # it would tell of other weights than the checkpoint's as soon as that moves on
@@ -229,6 +238,11 @@ def _check_continues(state: dict[str, Any], run: Run, training: fit.Training) ->
             f"{run.checkpoint} was trained in {then['precision']} by {then['processes']} processes, and this is "
             f"{now['precision']} and {now['processes']}; continue it as it was begun, or leave out --resume"
         )
+    if state.get("notes", {}).get("origin") != training.notes["origin"]:
+        raise RunFault(
+            f"{run.checkpoint} is of another training: its network, its pictures, what it learns of them or its schedule "
+            f"are not those of today; leave out --resume, or remove {run.folder}"
+        )
     if (state["epoch"], state["step"]) > (training.recipe.epochs, 0):
         raise RunFault(
             f"{run.checkpoint} has been trained past epoch {training.recipe.epochs} already; "
@@ -237,11 +251,11 @@ def _check_continues(state: dict[str, Any], run: Run, training: fit.Training) ->
 
 
 def is_finished(run: Run, recipe: Recipe) -> bool:
-    """Whether a run is there that was trained so, and at least for so many epochs. Raises RunFault."""
+    """Whether a run is there that was trained so, and at least for so many epochs. Raises RunFault, data.DataFault."""
     if not run.result.exists():
         return False
     result = read_result(run.result)
-    return result.epochs >= recipe.epochs and result.recipe == str(replace(recipe, epochs=result.epochs))
+    return result.epochs >= recipe.epochs and result.origin == origin(recipe)
 
 
 def read_result(path: Path) -> Result:
@@ -260,7 +274,7 @@ def read_finished(name: str, runs: Path) -> list[Result]:
     results = sorted(map(read_result, (runs / name).glob("seed-*/result.json")), key=lambda result: result.seed)
     if not results or results[0].seed != 0:
         raise RunFault(f"{runs / name} has no finished run of seed 0; make one with: digits-train run {name}")
-    if len({result.recipe for result in results}) > 1:
+    if len({(result.recipe, result.origin) for result in results}) > 1:
         raise RunFault(f"{runs / name} has seeds that were not trained alike; train them anew")
     return results
 

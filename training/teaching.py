@@ -4,6 +4,7 @@ Distillation (Hinton et al. 2015) with the pictures fixed, as both look at the s
 teachers answer once, and a student's epoch costs what it costs without them.
 """
 
+import hashlib
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from torch import Tensor
 from training import copies, data, kept
 from training.data import Images
 from training.model import Model, Rejecting
-from training.networks import champion
+from training.networks import champion, reader
 from training.networks.champion import Champion
 from training.recipe import Adam, Recipe
 from training.uploads import Progress
@@ -49,18 +50,27 @@ SEEDS = 2
 
 def load(progress: Progress = lambda _done: None) -> Images:
     """The champion's pictures with the teachers' answers. Raises data.DataFault where they have not answered yet."""
+    with np.load(_answers()) as file:
+        return copies.epoch(replace(copies.load(progress), answers=torch.from_numpy(file["answers"])))
+
+
+def answers_key() -> str:
+    """What names these very answers. Raises data.DataFault where there are none."""
+    return hashlib.sha256(_answers().read_bytes()).hexdigest()
+
+
+def _answers() -> Path:
     path = answers_path()
     if not path.exists():
         raise data.DataFault(
             f"{path} is not there: the teachers have not answered; have them do so with: digits-train teach"
         )
-    with np.load(path) as file:
-        return copies.epoch(replace(copies.load(progress), answers=torch.from_numpy(file["answers"])))
+    return path
 
 
 def answers_path() -> Path:
     """Where the answers are kept of teachers trained so to pictures made so."""
-    code = [Path(__file__), Path(champion.__file__)]
+    code = [Path(__file__), Path(champion.__file__), Path(reader.__file__)]
     return kept.place(f"answers-{kept.fingerprint(code, copies.key(), *map(str, TEACHERS.values()))}")
 
 

@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,8 @@ from serving.card import read_card
 from training import data, device, exercises, fit, history, runs, speed, table
 from training.commands import app
 from training.exercises import EXERCISES
+from training.networks.perceptron import Perceptron
+from training.origin import origin
 from training.recipes import RECIPES
 
 COMMAND = [sys.executable, "-c", "from training.cli import main; main()"]
@@ -276,6 +280,29 @@ def test_a_run_that_goes_on_is_not_finished_until_it_ends_again(tmp_path: Path) 
     assert runs.read_result(run.result).epochs == 2
 
 
+def test_a_training_goes_on_as_itself_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe, run = RECIPES["single_neuron"], runs.locate("single_neuron", 0, tmp_path)
+    monkeypatch.setattr(runs, "commit", lambda: "a")
+    assert invoke("run", "single_neuron", "--epochs", 1, "--runs", tmp_path).exit_code == 0
+    one_cycle = replace(recipe, schedule="one-cycle")
+    wider = replace(recipe, network=partial(Perceptron, [7], outputs=1))
+    for other in (one_cycle, wider, replace(recipe, mean=0.2), replace(recipe, dataset="FashionMNIST")):
+        with pytest.raises(runs.RunFault, match="is of another training"):
+            runs.start(run, other, CPU, resume=True)
+        assert not runs.is_finished(run, replace(other, epochs=1))
+    assert runs.is_finished(run, replace(recipe, epochs=1))
+    monkeypatch.setattr(runs, "commit", lambda: "b")
+    assert invoke("run", "single_neuron", "--epochs", 2, "--resume", "--runs", tmp_path).exit_code == 0
+    assert runs.read_result(run.result).commit == "a, b"
+
+
+def test_where_the_rate_goes_by_the_epochs_their_number_is_part_of_the_training() -> None:
+    recipe = RECIPES["single_neuron"]
+    assert origin(recipe) == origin(replace(recipe, epochs=3))
+    one_cycle = replace(recipe, schedule="one-cycle")
+    assert origin(one_cycle) != origin(replace(one_cycle, epochs=3))
+
+
 def test_a_full_disk_is_told_and_leaves_the_old_checkpoint(tmp_path: Path) -> None:
     command = [*COMMAND, "run", "elu_mlp", "--runs", str(tmp_path), "--resume", "--epochs"]
     run = runs.locate("elu_mlp", 0, tmp_path)
@@ -296,7 +323,7 @@ def test_a_full_disk_is_told_and_leaves_the_old_checkpoint(tmp_path: Path) -> No
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(tmp_path: Path) -> None:
     told = invoke("run", "all", "elu_mlp_adam", "--seeds", 2, "--dry-run", "--runs", tmp_path)
     assert told.exit_code == 0
-    for name in [*RECIPES, "elu_mlp_adam"]:
+    for name in [*(name for name, recipe in RECIPES.items() if recipe.pictures != "taught"), "elu_mlp_adam"]:
         assert all(f"{name} seed {seed}: new; " in told.output for seed in (0, 1)), told.output
     assert list(tmp_path.iterdir()) == []
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from typer.testing import CliRunner
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 from training import copies, data, device, fit, runs, teaching, uploads
 from training.commands import app
 from training.networks.champion import Champion
+from training.origin import origin
 from training.recipe import Recipe
 
 CPU = torch.device("cpu")
@@ -82,6 +84,27 @@ def test_taught_again_nothing_is_done_twice(tmp_path: Path, monkeypatch: pytest.
     assert again.exit_code == 0, again.output
     assert again.output.count("already finished") == 4
     assert teaching.answers_path().exists()
+
+
+@pytest.mark.usefixtures("few")
+def test_teachers_of_other_pictures_do_not_answer_to_these(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert teach(tmp_path / "runs").exit_code == 0
+    monkeypatch.setattr(copies, "key", lambda: "others")
+    told = teach(tmp_path / "runs")
+    assert told.exit_code == 3
+    assert "is of another training" in " ".join(told.output.split())
+    assert not teaching.answers_path().exists()
+
+
+@pytest.mark.usefixtures("few")
+def test_who_learned_other_answers_is_another_student() -> None:
+    even = np.full((COUNT, 11), 1 / 11, np.float16)
+    teaching.keep_answers([even])
+    before = origin(student())
+    assert origin(student()) == before
+    even[0, :2] += 0.01, -0.01
+    teaching.keep_answers([even])
+    assert origin(student()) != before
 
 
 def test_a_student_learns_the_answers_and_not_the_labels(few: data.Images) -> None:

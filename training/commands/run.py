@@ -24,7 +24,8 @@ def run(
     names: Annotated[
         list[str],
         typer.Argument(
-            help="Recipes or exercises to train; all: every recipe; exercises: every exercise.", show_default=False
+            help="Recipes or exercises to train; all: every recipe that needs no teachers; exercises: every exercise.",
+            show_default=False,
         ),
     ],
     seeds: Annotated[int, typer.Option(min=1, help="Train with the seeds 0 to SEEDS - 1.")] = 1,
@@ -73,7 +74,7 @@ def _wanted(names: list[str]) -> dict[str, Recipe]:
     found: dict[str, Recipe] = {}
     for name in names:
         if name == "all":
-            found |= RECIPES
+            found |= {name: recipe for name, recipe in RECIPES.items() if recipe.pictures != "taught"}
         elif name == "exercises":
             found |= {name: exercise.recipe for name, exercise in EXERCISES.items()}
         else:
