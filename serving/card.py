@@ -72,6 +72,11 @@ class Card:
     quantised: dict[str, Any] | None = None
     """Of a model of whole numbers: the float32 model that it was made of, how, and beside it what became of the answers."""
 
+    @property
+    def trained_as(self) -> str:
+        """The name of the model that was trained: its own, or that of the one it is made of."""
+        return str(self.quantised["from"]) if self.quantised else self.name
+
     def essence(self) -> dict[str, str]:
         """What also stands in the ONNX file's own metadata, so that a file found alone can be identified."""
         keys = ("contract", "name", "lab", "dataset", "reading", "classes", "recipe", "seed", "temperature", "commit")

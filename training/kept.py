@@ -28,6 +28,17 @@ def place(name: str) -> Path:
     return Path.home() / ".cache" / "digits" / f"{name}.npz"
 
 
+def replace(path: Path, content: bytes | memoryview) -> None:
+    """Write a file beside and move it: neither a crash nor a full disk may cost the old one. Raises OSError."""
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+
+
 def keep(path: Path, arrays: Arrays) -> None:
     """Keep the arrays. Raises OSError."""
     part = path.with_name(path.name + ".part")

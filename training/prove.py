@@ -182,7 +182,7 @@ def repeat(name: str, folder: Path, checkpoint: Path | None) -> dict[str, Report
     card = read_card(folder / "card.json")
     onnx_file, torchscript_file = folder / "model.onnx", folder / "model.ts"
     check_file(onnx_file, card)
-    recipe = RECIPES[card.quantised["from"] if card.quantised else name]
+    recipe = RECIPES[card.trained_as]
     pictures: Pictures = data.load(recipe.dataset, "test").pictures.numpy()
     if checkpoint is None:
         model = fit.build(recipe)

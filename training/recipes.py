@@ -165,7 +165,11 @@ RECIPES: dict[str, Recipe] = {
         network=Champion,
         head=Rejecting,
         pictures="taught",
-        augmented=(*AUGMENTED_UPLOADS, "stripe"),  # copies have blocks that are reversed
+        augmented=(
+            *AUGMENTED_UPLOADS,
+            "stripe",
+            "canny edges",
+        ),  # copies have blocks reversed, and filters that leave outlines
         images=55_000,
         optimiser=Adam(0.004, decay=0.01),
         schedule="one-cycle",

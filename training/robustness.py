@@ -20,7 +20,7 @@ from serving import runtime
 from serving.card import Card, read_card
 from serving.reading import ImageRejected, Ink, Limits, png, prepare_process, read
 from serving.runtime import Session
-from training import data, runs
+from training import data, kept, runs
 from training.corruptions import ANGLES, CORRUPTIONS, corrupted, turned
 from training.label_errors import DOUBTED
 from training.recipe import Kind
@@ -67,7 +67,7 @@ def write(models: Path, tell: Tell) -> Path:
     """
     cards = [read_card(path) for path in sorted(models.glob("*/card.json"))]
     digits = sorted((card for card in cards if card.dataset["name"] == DATASET), key=lambda card: card.flops)
-    augmented = {card.name: trained_on(card.name) for card in digits}
+    augmented = {card.name: trained_on(card) for card in digits}
     path = models / FILE
     tell(f"opening the official test split of {DATASET}, for figures of finished models alone")
     images = data.load(DATASET, "test")
@@ -84,20 +84,15 @@ def write(models: Path, tell: Tell) -> Path:
             if one.onnx_sha256 in wrong
         }
         measured = {"pictures": len(labels), "sets": sets, "versions": _versions(), "models": told}
-        path.write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
+        kept.replace(path, (json.dumps(measured, indent=2) + "\n").encode())
     return path
 
 
-def trained_on(name: str) -> tuple[Kind, ...]:
-    """The kinds that a model's training pictures were varied by.
-
-    One without a recipe of its own, of lower precision, is named after the one it is made of: convnet_int8. Raises
-    runs.RunFault where there is none.
-    """
-    behind = [recipe for recipe in RECIPES if name == recipe or name.startswith(f"{recipe}_")]
-    if not behind:
-        raise runs.RunFault(f"{name} is made by no recipe that is known here, so what it was trained on is not known")
-    return RECIPES[max(behind, key=len)].augmented
+def trained_on(card: Card) -> tuple[Kind, ...]:
+    """The kinds that a model's training pictures were varied by. Raises runs.RunFault where no recipe of it is known."""
+    if card.trained_as not in RECIPES:
+        raise runs.RunFault(f"{card.name} is made by no recipe that is known here, so what it was trained on is not known")
+    return RECIPES[card.trained_as].augmented
 
 
 def _shown(pictures: Ink, tell: Tell) -> Iterator[Shown]:
@@ -128,14 +123,14 @@ def _as_they_are(name: str, pictures: Ink) -> Shown:
 
 
 def _before(path: Path, sets: dict[str, str]) -> dict[str, dict[str, Any]]:
-    """What a file says was wrong of these very pictures, by the model's sha256; nothing where it says nothing usable."""
+    """What a file says that these libraries found wrong of these very pictures, by the model's sha256; else nothing."""
     kept = ("network", "reading", "doubted")
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
         wrong = {one["onnx_sha256"]: {key: one[key] for key in kept} for one in told["models"].values()}
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return {}
-    return wrong if told.get("sets") == sets else {}
+    return wrong if (told.get("sets"), told.get("versions")) == (sets, _versions()) else {}
 
 
 def _wrong(card: Card, models: Path, shown: Iterable[Shown], labels: Labels, tell: Tell) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from serving.evaluation.figures import Accuracy, calibration_error
-from training import copies, data, device, evaluate, fit, history, teaching, uploads
+from training import copies, data, device, evaluate, fit, history, kept, teaching, uploads
 from training.model import Model
 from training.origin import origin
 from training.processes import ALONE, Processes
@@ -324,11 +324,7 @@ def _save(training: fit.Training, run: Run) -> None:
 
 
 def _write_atomically(path: Path, content: bytes | memoryview) -> None:
-    """Write a file beside and move it: neither a crash nor a full disk may cost the old one. Raises RunFault."""
-    part = path.with_name(path.name + ".part")
     try:
-        part.write_bytes(content)
-        part.replace(path)
+        kept.replace(path, content)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise RunFault(f"{path} cannot be written: {error.strerror}") from error

@@ -14,7 +14,7 @@ from rich.progress import track
 from serving import runtime
 from serving.card import Card, read_card
 from serving.runtime import Pictures, Session
-from training import data, device, export, fit
+from training import data, device, export, fit, kept
 from training.recipes import RECIPES
 
 FILE = "speed.json"
@@ -30,7 +30,7 @@ def write(models: Path, rounds: int) -> None:
     """
     cards = [read_card(path) for path in sorted(models.glob("*/card.json"))]
     sessions = {card.name: Session(models / card.name / "model.onnx") for card in cards}
-    pictures = {card.name: data.load(_dataset(card), "test").pictures[:1000].numpy() for card in cards}
+    pictures = {card.name: data.load(RECIPES[card.trained_as].dataset, "test").pictures[:1000].numpy() for card in cards}
     turns: dict[str, list[tuple[float, float]]] = {card.name: [] for card in cards}
     for _ in track(range(rounds), description="measuring"):
         for name, session in sessions.items():
@@ -42,11 +42,13 @@ def write(models: Path, rounds: int) -> None:
         "rounds": rounds,
         "models": {card.name: _figures(card, turns[card.name]) for card in cards},
     }
-    (models / FILE).write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
+    kept.replace(models / FILE, (json.dumps(measured, indent=2) + "\n").encode())
 
 
-def _dataset(card: Card) -> data.DatasetName:
-    return RECIPES[card.quantised["from"] if card.quantised else card.name].dataset
+def of_file(card: Card, measured: dict[str, Any]) -> dict[str, Any] | None:
+    """What a file of speeds, or nothing, says of the very file that a card proves; a figure of another is none."""
+    found: dict[str, Any] | None = measured.get("models", {}).get(card.name)
+    return found if found and found["onnx_sha256"] == card.onnx_sha256 else None
 
 
 def _seconds(session: Session, pictures: Pictures, batch: int) -> float:

@@ -50,14 +50,14 @@ class Point:
 def points(models: Path) -> list[Point]:
     """All of a folder of models, with the speeds that stand there, and the references. Raises serving.card.CardInvalid."""
     path = models / speed.FILE
-    speeds = json.loads(path.read_text(encoding="utf-8"))["models"] if path.exists() else {}
+    speeds = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     cards = [read_card(card) for card in sorted(models.glob("*/card.json"))]
     return [*(_ours(card, speeds) for card in cards), *_others()]
 
 
 def _ours(card: Card, speeds: dict[str, Any]) -> Point:
     """One model; a speed of another file than its card's is none."""
-    measured, runs = speeds.get(card.name, {}), len(card.test["seeds"])
+    measured, runs = speed.of_file(card, speeds), len(card.test["seeds"])
     return Point(
         name=card.name,
         dataset=card.dataset["name"],
@@ -67,7 +67,7 @@ def _ours(card: Card, speeds: dict[str, Any]) -> Point:
         how=f"mean of {runs} seeds" if runs > 1 else "one seed",
         parameters=card.parameters,
         flops=card.flops,
-        images_per_second=measured["images_per_second"] if measured.get("onnx_sha256") == card.onnx_sha256 else None,
+        images_per_second=measured["images_per_second"] if measured else None,
     )
 
 

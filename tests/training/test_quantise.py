@@ -1,5 +1,6 @@
 """Whole numbers: that they are exact whatever multiplies them, and that a file that rounds otherwise is not written."""
 
+import copy
 import json
 import shutil
 from collections.abc import Callable
@@ -17,11 +18,13 @@ from typer.testing import CliRunner
 from serving.card import read_card
 from serving.catalogue import load_model
 from serving.runtime import SCORES, Pictures, Session
-from training import data, prove, quantisation
+from training import data, prove, quantisation, uploads
 from training.commands import app
-from training.quantisation import grid, qdq
+from training.model import Rejecting
+from training.quantisation import grid, qdq, twin
 from training.quantisation.exact import Graph
 from training.quantisation.grid import Grid, Grids
+from training.recipes import RECIPES
 
 MODELS = Path(__file__).parents[2] / "models"
 
@@ -171,6 +174,29 @@ def test_steps_that_are_no_powers_of_two_are_not_proved(
     onnx.save(qdq.write(written, free), tmp_path / "model.onnx")
     with pytest.raises(prove.ProofFailed):
         prove.prove_onnx(tmp_path / "model.onnx", reference_of(written, free, pictures), pictures)
+
+
+def test_a_bias_is_not_lost_beside_weights_that_are_nothing(written: onnx.ModelProto) -> None:
+    model, pictures = copy.deepcopy(written), data.load("MNIST", "train").pictures[:10].numpy()
+    first = qdq.Layout(model).layers[0]
+    assert first.bias is not None
+    for name, value in ((first.weights, 0.0), (first.bias, 1.0)):
+        (constant,) = (one for one in model.graph.initializer if one.name == name)
+        changed = onnx.numpy_helper.to_array(constant).copy()
+        changed[0] = value
+        constant.CopyFrom(onnx.numpy_helper.from_array(changed, name))
+    biases = qdq.Layout(model).constants[first.bias].astype(np.float64)
+    kept = qdq.choose(model, pictures)[first.bias].nearest(biases)
+    assert kept[0] == pytest.approx(1.0, rel=1e-6)
+    assert np.allclose(kept[1:], biases[1:], atol=1e-3)
+
+
+@pytest.mark.parametrize("name", [name for name, recipe in RECIPES.items() if recipe.head is Rejecting])
+def test_who_reads_uploads_is_rounded_by_uploads_too(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = data.load("MNIST", "train")
+    monkeypatch.setattr(uploads, "load", lambda _share: own[slice(data.VALIDATION_START + 3)])
+    assert len(twin.calibration_of(RECIPES[name])) == twin.CALIBRATION + 3
+    assert len(twin.calibration_of(RECIPES["convnet"])) == twin.CALIBRATION
 
 
 def test_a_network_whose_sums_float32_may_not_have_is_refused(

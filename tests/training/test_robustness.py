@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -114,11 +115,12 @@ def _watched(monkeypatch: pytest.MonkeyPatch, instead: data.Images | None = None
 
 
 def test_what_a_model_was_trained_on_is_its_recipes_or_that_of_the_one_it_is_made_of():
-    assert robustness.trained_on("reader") == RECIPES["reader"].augmented
-    assert robustness.trained_on("reader_int8") == RECIPES["reader"].augmented
-    assert robustness.trained_on("convnet") == ()
+    card = read_card(MODELS / "reader" / "card.json")
+    assert robustness.trained_on(card) == RECIPES["reader"].augmented
+    assert robustness.trained_on(replace(card, name="smaller", quantised={"from": "reader"})) == RECIPES["reader"].augmented
+    assert robustness.trained_on(read_card(MODELS / "convnet" / "card.json")) == ()
     with pytest.raises(runs.RunFault, match="stranger is made by no recipe"):
-        robustness.trained_on("stranger")
+        robustness.trained_on(replace(card, name="stranger"))
 
 
 def test_a_recipe_whose_pictures_are_varied_says_in_which_kinds():
@@ -137,7 +139,7 @@ def test_the_committed_figures_are_of_the_committed_models():
         card = read_card(MODELS / name / "card.json")
         assert one["onnx_sha256"] == card.onnx_sha256
         assert one["network"]["as it is"] == card.test["total"] - card.test["correct"]
-        assert one["augmented"] == list(robustness.trained_on(name))
+        assert one["augmented"] == list(robustness.trained_on(card))
 
 
 def test_figures_of_another_file_are_not_told(tmp_path: Path):

@@ -161,7 +161,7 @@ def test_a_committed_model_still_equals_its_reference_and_its_recipe(name: str) 
     assert told.exit_code == 0, told.output
     assert told.output.count(" 1,000 ") == (10 if (MODELS / name / "model.ts").exists() else 5), "of five batch sizes"
     card = read_card(MODELS / name / "card.json")
-    recipe = RECIPES[card.quantised["from"] if card.quantised else name]
+    recipe = RECIPES[card.trained_as]
     assert card.seed == 0
     assert card.quantised or len(card.test["seeds"]) >= (3 if recipe.lab == "none" else 5), (
         "the reader's are three trainings of ten minutes"

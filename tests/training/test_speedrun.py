@@ -140,7 +140,14 @@ def test_a_device_that_is_not_here_is_one_line() -> None:
     ],
 )
 def test_a_record_has_twenty_seeds_all_images_and_the_mean(images: int, accuracies: list[float], missing: list[str]) -> None:
-    assert report.why_no_record(replace(ENTRY, images=images), laps(*accuracies)) == missing
+    beside = example.Beside((2.0, 4.0), None)
+    assert report.why_no_record(replace(ENTRY, images=images), laps(*accuracies), beside) == missing
+
+
+def test_a_record_has_the_example_beside_it() -> None:
+    missing = ["PyTorch's example was not timed beside"]
+    assert report.why_no_record(ENTRY, laps(*[0.99] * 20), None) == missing
+    assert report.sentences(ENTRY, laps(*[0.99] * 20), None)[-1] == f"no record: {missing[0]}"
 
 
 @pytest.mark.parametrize(("count", "quantile"), [(5, 2.7764), (20, 2.0930), (30, 2.0452)])

@@ -38,16 +38,19 @@ def speedrun(
     """
     recipe = replace(entry.ENTRY, images=images, threads=threads)
     laps: list[race.Lap] = []
+    interrupted = False
     with faults_told(), _device_told():
+        if json_file:
+            json_file.touch()  # or say now that it cannot be written
         data.load("MNIST", "train")  # or download them, before anything is timed
         example = Example(images, wanted, threads)
         try:
             for line in _take_turns(recipe, seeds, wanted, laps, example, example_epochs):
                 console.print(line)
-            interrupted = False
         except KeyboardInterrupt:
             interrupted = True
-        _tell(recipe, laps, example, json_file)
+        finally:
+            _tell(recipe, laps, example, json_file)
     if interrupted:
         stop("Stopped.", INTERRUPTED)
 

@@ -18,6 +18,8 @@ WEIGHTS = (-63, 63)
 added in 16 bits, which 2 x 255 x 63 does not overflow and 2 x 255 x 127 does."""
 LARGEST = 2**24
 """Whole numbers are exact in float32 up to it."""
+LARGEST_BIAS = 2**22
+"""A bias is at most so many of its steps; the rest of LARGEST is the products'."""
 TINY = float(np.finfo(np.float32).tiny)
 FINER = (0, -1, -2)
 """Steps that are tried, as powers of two beside the finest one that holds all values: a finer one clips a few."""
@@ -65,10 +67,13 @@ def of_inputs(values: Exact) -> Grid:
     return min(grids, key=lambda grid: float(np.square(grid.nearest(values) - values).sum()))
 
 
-def of_weights(weights: Exact) -> Grid:
-    """The grid for weights (C, …), each channel's step of its own, that of the least squared error."""
+def of_weights(weights: Exact, least: npt.ArrayLike = TINY) -> Grid:
+    """The grid for weights (C, …), each channel's step of its own, that of the least squared error.
+
+    least: (C,), what the steps may not be finer than; beside a large bias small weights are nothing.
+    """
     rows = weights.reshape(len(weights), -1)
-    finest = _power(np.maximum(np.abs(rows).max(1), TINY) / WEIGHTS[1])
+    finest = _power(np.maximum(np.abs(rows).max(1) / WEIGHTS[1], np.asarray(least) / 2.0 ** min(FINER)))
     grids = [Grid(finest * 2.0**finer, *WEIGHTS) for finer in FINER]
     errors = np.stack([np.square(grid.nearest(rows) - rows).sum(1) for grid in grids])
     return Grid(np.choose(errors.argmin(0), [grid.step for grid in grids]), *WEIGHTS)

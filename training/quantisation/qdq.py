@@ -18,7 +18,18 @@ import onnx.numpy_helper
 
 from serving.runtime import INPUT, Pictures
 from training.quantisation.exact import Graph, insert, rounded
-from training.quantisation.grid import LARGEST, PIXELS, WEIGHTS, Grid, Grids, of_biases, of_inputs, of_weights
+from training.quantisation.grid import (
+    LARGEST,
+    LARGEST_BIAS,
+    PIXELS,
+    TINY,
+    WEIGHTS,
+    Grid,
+    Grids,
+    of_biases,
+    of_inputs,
+    of_weights,
+)
 
 LAYERS = {"Conv", "Gemm"}
 ACTIVATIONS = {"Relu", "Clip"}
@@ -97,9 +108,13 @@ def choose(model: onnx.ModelProto, pictures: Pictures) -> Grids:
     inputs = Graph(model).run(layout.rounded, pictures)
     grids = {name: of_inputs(values) for name, values in zip(layout.rounded, inputs, strict=True)}
     for layer in layout.layers:
-        grids[layer.weights] = of_weights(layout.constants[layer.weights].astype(np.float64))
-        if layer.bias is not None:
-            grids[layer.bias] = of_biases(grids[layer.takes], grids[layer.weights])
+        weights, taken = layout.constants[layer.weights].astype(np.float64), grids[layer.takes]
+        if layer.bias is None:
+            grids[layer.weights] = of_weights(weights)
+        else:
+            biases = np.abs(layout.constants[layer.bias].astype(np.float64))
+            grids[layer.weights] = of_weights(weights, np.maximum(biases / taken.step / LARGEST_BIAS, TINY))
+            grids[layer.bias] = of_biases(taken, grids[layer.weights])
         _check_sums(layout, layer, grids)
     return grids
 

@@ -36,7 +36,8 @@ UPLOADS = 0.00125
 """Their share of all that can be made."""
 HOW = (
     "int8: inputs of eight bits, weights of seven, each output's step its own, all steps powers of two, no sum above 2^24; "
-    "int8, float32 and float64 give the same bits, whichever processor takes the sums"
+    "what is rounded has the same bits in int8, float32 and float64, whichever processor takes the sums; what comes behind "
+    "an average is float32"
 )
 
 
@@ -77,7 +78,7 @@ def quantise(name: str, models: Path, tell: Callable[[str], object] = lambda _do
     prove.check_file(models / name / "model.onnx", card)
     model, before = onnx.load(models / name / "model.onnx"), Session(models / name / "model.onnx")
     tell("choosing what to round to")
-    calibration = _calibration(recipe)
+    calibration = calibration_of(recipe)
     grids = qdq.choose(model, calibration)
     tell("answering validation pictures")
     images = data.validation_part(data.load(recipe.dataset, "train"))
@@ -127,10 +128,10 @@ def _make(
     return {"onnx": prove.prove_onnx(staging / "model.onnx", reference, pictures)}
 
 
-def _calibration(recipe: Recipe) -> Pictures:
+def calibration_of(recipe: Recipe) -> Pictures:
     """What the recipe trains on, a little of it, the same each time."""
     own: Pictures = data.training_part(data.load(recipe.dataset, "train"), CALIBRATION, seed=0).pictures.numpy()
-    if recipe.pictures != "uploads":
+    if recipe.pictures == "own":
         return own
     made: Pictures = uploads.load(UPLOADS)[slice(data.VALIDATION_START, None)].pictures.numpy()
     return np.concatenate([own, made])

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from serving.card import Card
+from training import speed
 from training.table.markdown import NOT_MEASURED, mean, table
 
 COLUMNS = (
@@ -18,7 +19,7 @@ def models_table(cards: list[Card], models: Path, speeds: dict[str, Any]) -> str
     speeds: what models/speed.json says, or nothing.
     """
     rows = [
-        _row(card, (models / card.name / "model.onnx").stat().st_size, _speed(card, speeds))
+        _row(card, (models / card.name / "model.onnx").stat().st_size, speed.of_file(card, speeds))
         for card in sorted(cards, key=lambda card: card.lab)
     ]
     if not speeds:
@@ -28,12 +29,6 @@ def models_table(cards: list[Card], models: Path, speeds: dict[str, Any]) -> str
         f"{table(COLUMNS, 2, rows)}\n\nSpeed: ONNX Runtime, {speeds['hardware']}, {versions}, "
         f"medians of {speeds['rounds']} interleaved rounds (`digits-train measure`)."
     )
-
-
-def _speed(card: Card, speeds: dict[str, Any]) -> dict[str, Any] | None:
-    """What was measured of this very file; a figure of another one is none."""
-    measured: dict[str, Any] | None = speeds.get("models", {}).get(card.name)
-    return measured if measured and measured["onnx_sha256"] == card.onnx_sha256 else None
 
 
 def _row(card: Card, size: int, measured: dict[str, Any] | None) -> list[str]:

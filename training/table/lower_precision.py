@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from serving.card import Card
-from training import quantisation
+from serving.card import Card, read_card
+from training import quantisation, speed
 from training.table.markdown import NOT_MEASURED, table
 
 COLUMNS = (
@@ -18,18 +18,18 @@ def lower_precision(cards: list[Card], models: Path, speeds: dict[str, Any]) -> 
     rows = []
     for card in cards:
         assert card.quantised is not None
-        source, changed = card.quantised["from"], card.quantised["changed"]["test"]
-        size, whole = ((models / name / "model.onnx").stat().st_size for name in (source, card.name))
-        fast, faster = (speeds.get("models", {}).get(name, {}).get("images_per_second") for name in (source, card.name))
+        source, changed = read_card(models / card.trained_as / "card.json"), card.quantised["changed"]["test"]
+        size, whole = ((models / one.name / "model.onnx").stat().st_size for one in (source, card))
+        slow, fast = (speed.of_file(one, speeds) for one in (source, card))
         rows.append([
             f"`{card.name}`",
-            f"`{source}`",
+            f"`{source.name}`",
             f"{card.quantised['accuracy_before']['test']:.2%}, {card.test['accuracy']:.2%}",
             f"{changed['changed']:,} of {changed['pictures']:,}",
             f"{changed['became_wrong']}, {changed['became_right']}",
             f"{card.ece['after']:.4f}",
             f"{whole / size:.2f}",
-            f"{faster / fast:.1f}" if fast and faster else NOT_MEASURED,
+            f"{fast['images_per_second'] / slow['images_per_second']:.1f}" if fast and slow else NOT_MEASURED,
         ])  # fmt: skip
     told = (
         "## Lower precision\n\nMade of seed 0's file by `digits-train quantise`, each a model of its own, proved against a "
