@@ -78,12 +78,18 @@ export async function answer(picture, how) {
  * @returns {Promise<Answer[]>}
  */
 export async function answers(pictures, { card, signal }) {
-  if (card.isHere && local) return local.answers(pictures, { card, signal });
+  if (card.isHere) return inBrowser().answers(pictures, { card, signal });
   const body = new FormData();
   for (const picture of pictures) body.append("file", await picture.file(card.reading), picture.name);
   const query = new URLSearchParams({ model: card.name, seen: "1" });
   const told = await ask(`/predict?${query}`, { method: "POST", body, signal });
   return told.predictions;
+}
+
+/** Never the service instead: what is asked here is not to leave. */
+function inBrowser() {
+  if (!local) throw new Error("no network answers in this browser");
+  return local;
 }
 
 /**

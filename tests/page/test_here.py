@@ -84,6 +84,74 @@ def test_only_the_network_that_can_is_offered_it(desk: Visit) -> None:
 
 
 @pytest.mark.usefixtures("runtime")
+def test_what_was_drawn_here_is_not_sent_before_somebody_says_so(desk: Visit) -> None:
+    offer = desk.page.get_by_role("button", name="Send it to the service")
+    chooser = desk.page.get_by_role("combobox", name="Network that answers")
+    switch(desk, "In this browser").check()
+    desk.draw([SEVEN[0][:2]])
+    expect(desk.page.get_by_alt_text("pixels that the network saw")).to_be_visible()
+    switch(desk, "At the service").check()
+    expect(offer).to_be_visible()
+    desk.draw([SEVEN[0][1:]])  # it is still the drawing that was begun here
+    expect(desk.page.locator("#line")).to_have_text(
+        f"This picture has stayed in this browser; {DEFAULT_MODEL} answers at the service."
+    )
+    desk.page.wait_for_timeout(500)  # more than any rest of the hand that is waited for
+    switch(desk, "In this browser").check()
+    expect(desk.word).to_have_text("7")
+    desk.page.get_by_role("button", name="Clear").click()
+    desk.draw(THREE)
+    expect(desk.word).to_have_text("3")
+    desk.page.get_by_role("button", name="convnet", exact=True).click()
+    expect(offer).to_be_visible()
+    expect(desk.page.locator("#networks-line")).to_contain_text("does not get to see this picture unless you send it")
+    desk.page.locator("#session-list button").nth(1).click()
+    expect(desk.page.locator("#paper path")).to_have_count(2)
+    expect(offer).to_be_visible()
+    chooser.select_option("lab_cnn")
+    desk.page.wait_for_timeout(500)
+    expect(offer).to_be_visible()
+    assert questions(desk) == []
+    offer.click()
+    expect(desk.word).to_have_text("7")
+    expect(offer).to_be_hidden()
+    expect(desk.page.locator("#networks-line")).to_contain_text("say 7")
+    asked = len(questions(desk))
+    desk.page.locator("#session-list button").first.click()  # the other one was not sent with it
+    expect(offer).to_be_visible()
+    assert len(questions(desk)) == asked
+
+
+@pytest.mark.usefixtures("runtime")
+def test_a_list_of_this_browser_is_not_sent_by_another_choice(desk: Visit, digits: list[bytes]) -> None:
+    desk.hold("**/ort.wasm")  # all of them wait for it
+    switch(desk, "In this browser").check()
+    files = [{"name": f"{place}.png", "mimeType": "image/png", "buffer": data} for place, data in enumerate(digits)]
+    desk.page.locator("#files").set_input_files(files)  # type: ignore[arg-type]
+    expect(desk.page.locator("#several-tally")).to_have_text("10 waiting.")
+    desk.page.get_by_role("button", name="convnet", exact=True).click()
+    expect(desk.page.get_by_role("button", name="Send it to the service")).to_be_visible()
+    desk.page.locator("#several-list button").nth(3).click()
+    desk.page.wait_for_timeout(500)
+    assert questions(desk) == []
+
+
+def test_what_is_asked_here_never_goes_to_the_service_instead(visit: Callable[..., Visit]) -> None:
+    def told(route: Route) -> None:
+        route.fulfill(body=json.dumps(NOWHERE), content_type="application/json")
+
+    one = visit(before=lambda page: page.route("**/page/local.json", told))
+    failure = one.page.evaluate("""async () => {
+        const { answers, catalogue } = await import("/page/answer.js");
+        const [card] = (await catalogue()).models, { signal } = new AbortController();
+        const picture = { name: "a.png", url: null, file: async () => new Blob(["a"]) };
+        return answers([picture], { card: { ...card, isHere: true }, signal }).then(() => "", (error) => error.message);
+    }""")
+    assert failure == "no network answers in this browser"
+    assert questions(one) == []
+
+
+@pytest.mark.usefixtures("runtime")
 def test_several_pictures_are_read_in_the_browser_too(desk: Visit, digits: list[bytes], broken: dict[str, bytes]) -> None:
     switch(desk, "In this browser").check()
     contents = [*((f"{place}.png", data) for place, data in enumerate(digits)), ("half.png", broken["truncated"])]
