@@ -135,7 +135,7 @@ function ask() {
   if (chosen.isHere) keep(current);
   const [one, picture, card] = [current, current.picture, chosen];
   newest.ask(
-    (signal) => answer(picture, { card, signal }),
+    (signal) => answer(picture, { card, signal, wait: (why) => panel.wait(why) }),
     (given) => {
       retries = 0;
       panel.show(given, card);

@@ -43,9 +43,13 @@ export class Panel {
     this.#see("");
   }
 
-  /** A picture that was not there before is on its way; an older answer would be taken for its own. */
-  wait() {
-    this.#write("none", "", "Reading it …", "");
+  /**
+   * A picture that was not there before is on its way; an older answer would be taken for its own.
+   *
+   * @param {string} why it takes its time
+   */
+  wait(why = "Reading it …") {
+    this.#write("none", "", why, "");
   }
 
   /** @param {Card} card of a network at the service, which the picture has not left this browser for */

@@ -88,12 +88,15 @@ export function discard({ picture }) {
 }
 
 /**
+ * The answer to a file that the browser cannot open: it never could, or the file has changed since.
+ *
  * @param {string} source
+ * @param {number} [index]
  * @returns {Answer}
  */
-function unopened(source) {
+export function unopened(source, index = 0) {
   return {
-    source, index: 0, status: "rejected", digit: null, name: null, confidence: null, probabilities: null, reason: "unreadable",
-    message: "It cannot be opened. If it is a folder, bring the pictures in it.", model: "",
+    source, index, status: "rejected", digit: null, name: null, confidence: null, probabilities: null, reason: "unreadable",
+    message: "It cannot be opened, or has changed since it was brought. If it is a folder, bring the pictures in it.", model: "",
   };
 }

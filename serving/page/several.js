@@ -124,7 +124,7 @@ async function fetchInto(all, card, patience = PATIENCE) {
     if (error.kind === "busy" && patience) {
       await pause(error.after);
       await fetchInto(some, card, patience - 1);
-    } else if (error.kind === "refused" && some.length > 1) {
+    } else if (error.kind === "refused" && some.length > 1 && !card.isHere) {
       const half = some.length >> 1; // it was too much for one request, of whatever it was
       await fetchInto(some.slice(0, half), card);
       await fetchInto(some.slice(half), card);

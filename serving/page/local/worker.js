@@ -2,6 +2,7 @@
 
 import { read } from "../reading/index.js";
 import { ImageRejected } from "../reading/refusal.js";
+import { Unanswered } from "../unanswered.js";
 import { blank, prediction, rejection } from "./outcome.js";
 import { openSession } from "./runtime.js";
 
@@ -18,6 +19,12 @@ const TASKS = {
     session = await openSession(file, sha256);
   },
   answer,
+};
+
+/** @type {Record<string, string>} what people are told when a task fails; the console has what its library says */
+const FAILURES = {
+  open: "What runs the network in this browser cannot be loaded.",
+  answer: "The network in this browser has failed.",
 };
 
 /**
@@ -40,6 +47,6 @@ onmessage = async ({ data: { task, ...told } }) => {
     postMessage({ made: await TASKS[task](told) });
   } catch (error) {
     console.error(error);
-    postMessage({ failure: error instanceof Error ? error.message : String(error) });
+    postMessage({ failure: error instanceof Unanswered ? error.message : FAILURES[task] });
   }
 };
