@@ -33,13 +33,15 @@ const FAILURES = {
  */
 async function answer({ file, source, index, card, limits }) {
   const about = { source, index, card };
+  let reading;
   try {
-    const reading = await read(new Uint8Array(file), limits);
-    return reading.isBlank ? blank(reading, about) : prediction(await session(reading.picture.data), reading, about);
+    reading = await read(new Uint8Array(file), limits);
   } catch (error) {
     if (error instanceof ImageRejected) return rejection(error, about);
-    throw error;
+    console.error(error);
+    return rejection(new ImageRejected("unreadable", "This browser cannot read it; the service may."), about);
   }
+  return reading.isBlank ? blank(reading, about) : prediction(await session(reading.picture.data), reading, about);
 }
 
 onmessage = async ({ data: { task, ...told } }) => {
