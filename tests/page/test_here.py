@@ -145,6 +145,19 @@ def test_a_list_of_this_browser_is_not_sent_by_another_choice(desk: Visit, digit
     assert questions(desk) == []
 
 
+@pytest.mark.usefixtures("runtime")
+def test_a_list_of_the_service_is_sent_no_further_once_this_browser_answers(desk: Visit, digits: list[bytes]) -> None:
+    held = desk.hold("**/predict?*")
+    bring(desk, [*digits, *digits])
+    desk.wait_until(lambda: len(held) == 2)  # for the list's first portion, and for the one that is looked at
+    switch(desk, "In this browser").check()
+    expect(desk.page.locator("#several-tally")).to_have_text("20 read.")
+    for route in held:
+        route.continue_()
+    desk.page.wait_for_timeout(500)
+    assert len(questions(desk)) == 2
+
+
 def test_what_is_asked_here_never_goes_to_the_service_instead(visit: Callable[..., Visit]) -> None:
     def told(route: Route) -> None:
         route.fulfill(body=json.dumps(NOWHERE), content_type="application/json")
@@ -216,6 +229,12 @@ def test_what_fails_here_is_tried_once_for_a_list_and_told_in_our_words(desk: Vi
     desk.page.locator("#several").get_by_role("button", name="Try again").click()
     expect(desk.page.locator("#several-tally")).to_have_text("10 read.")
     assert len(desk.page.workers) == 1
+    desk.page.workers[0].evaluate("() => void setTimeout(() => { throw new Error('out of order'); })")
+    desk.wait_until(lambda: desk.page.workers == [])
+    desk.complaints.clear()
+    desk.page.get_by_role("button", name="Clear").click()
+    desk.draw(SEVEN)
+    expect(desk.word).to_have_text("7")
 
 
 @pytest.mark.usefixtures("runtime")
@@ -229,6 +248,12 @@ def test_a_refusal_of_the_models_file_is_not_asked_about_in_halves(desk: Visit, 
     expect(failed).to_have_count(10)
     expect(desk.page.get_by_role("alert")).to_have_text("Another is the default now.")
     assert len(openings(desk)) <= 3
+    desk.page.get_by_role("combobox").select_option("convnet")
+    kept = desk.page.locator("#several-list .tile__line").filter(has_text="It stays in this browser until you send it.")
+    expect(kept).to_have_count(10)
+    desk.page.locator("#several").get_by_role("button", name="Try again").click()
+    expect(kept).to_have_count(10)
+    assert questions(desk) == []
 
 
 @pytest.mark.usefixtures("runtime")
