@@ -35,6 +35,11 @@
  * @property {string | null} url where an <img> finds it; null for a drawing
  * @property {(reading: Card["reading"]) => Promise<Blob>} file its bytes, for networks of that reading
  *
+ * @typedef {object} How
+ * @property {Card} card of the network that is asked
+ * @property {AbortSignal} signal
+ * @property {(why: string) => void} [wait] told where something has to come before the answer can
+ *
  * @typedef {object} Catalogue
  * @property {string} default
  * @property {Card[]} models
@@ -42,7 +47,7 @@
  * @property {Card | null} here the default, answering in this browser; null where it cannot
  */
 
-import { Local } from "./local.js";
+import { Local, canRun } from "./local.js";
 import { Unanswered } from "./unanswered.js";
 
 export { Unanswered };
@@ -62,7 +67,7 @@ export const unlock = (given) => void (key = given);
  * What one network makes of one picture. Throws Unanswered; throws the signal's reason when it is aborted.
  *
  * @param {Picture} picture
- * @param {{card: Card, signal: AbortSignal}} how
+ * @param {How} how
  * @returns {Promise<Answer>}
  */
 export async function answer(picture, how) {
@@ -74,16 +79,23 @@ export async function answer(picture, how) {
  * The same for several pictures at once, in their order.
  *
  * @param {Picture[]} pictures
- * @param {{card: Card, signal: AbortSignal}} how
+ * @param {How} how
  * @returns {Promise<Answer[]>}
  */
-export async function answers(pictures, { card, signal }) {
-  if (card.isHere && local) return local.answers(pictures, { card, signal });
+export async function answers(pictures, how) {
+  const { card, signal } = how;
+  if (card.isHere) return inBrowser().answers(pictures, how);
   const body = new FormData();
   for (const picture of pictures) body.append("file", await picture.file(card.reading), picture.name);
   const query = new URLSearchParams({ model: card.name, seen: "1" });
   const told = await ask(`/predict?${query}`, { method: "POST", body, signal });
   return told.predictions;
+}
+
+/** Never the service instead: what is asked here is not to leave. */
+function inBrowser() {
+  if (!local) throw new Error("no network answers in this browser");
+  return local;
 }
 
 /**
@@ -95,20 +107,24 @@ export async function catalogue() {
   const request = { signal: new AbortController().signal };
   const [told, { can_run, limits }] = await Promise.all([ask("/models", request), ask("/page/local.json", request)]);
   const card = told.models.find((/** @type {Card} */ { name }) => name === told.default);
-  local = can_run && card?.reading === "digit" ? new Local(limits, file) : null;
+  local = can_run && canRun() && card?.reading === "digit" ? new Local(limits, file) : null;
   return { ...told, here: local && { ...card, isHere: true } };
 }
 
 /**
- * A network's file. Throws Unanswered.
+ * A network's file, the one that its card is of: the service may have exchanged it since. Throws Unanswered.
  *
  * @param {Card} card
  * @returns {Promise<ArrayBuffer>}
  */
-function file({ name }) {
+async function file({ name, onnx_sha256 }) {
   const { signal } = new AbortController();
-  const read = (/** @type {Response} */ response) => (response.ok ? response.arrayBuffer() : response.json());
-  return ask(`/models/${encodeURIComponent(name)}/model.onnx`, { signal }, read);
+  const { body, etag } = await ask(`/models/${encodeURIComponent(name)}/model.onnx`, { signal }, async (response) =>
+    response.ok ? { body: await response.arrayBuffer(), etag: response.headers.get("etag") } : response.json());
+  if (!etag?.includes(onnx_sha256)) { // a proxy may have marked it as weak
+    throw new Unanswered("here", "The service has another network of that name meanwhile. Load the page anew to have it answer.");
+  }
+  return body;
 }
 
 /**

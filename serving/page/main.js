@@ -10,7 +10,7 @@ import { Networks } from "./networks.js";
 import { Newest } from "./newest.js";
 import { paced } from "./pace.js";
 import { Panel } from "./panel.js";
-import { asked, brought, discard, isAnswered } from "./pictures.js";
+import { asked, brought, discard, isAnswered, isWithheld, keep } from "./pictures.js";
 import { Session } from "./session.js";
 import { Several } from "./several.js";
 import { drawn } from "./strokes.js";
@@ -24,6 +24,7 @@ import { isOfDigits, sentence, surety } from "./words.js";
 
 /** How often a busy service is asked again by itself. */
 const PATIENCE = 5;
+const UNSEEN = "does not get to see this picture";
 
 /** @type {Card[]} in the labs' order */
 let cards = [];
@@ -38,7 +39,7 @@ let batch = [];
 let retries = 0;
 
 const newest = new Newest();
-const panel = new Panel(again);
+const panel = new Panel({ again, send });
 const networks = new Networks(choose);
 const chooser = new Chooser((name) => choose(named(name)));
 const where = new Where((isHere) => choose(isHere && here ? here : named(here?.name)));
@@ -52,10 +53,11 @@ const settled = paced(conclude, { pause: 300, most: Infinity });
 
 /** @param {Stroke[]} strokes */
 function draw(strokes) {
-  if (!current?.strokes) batch = [(current = asked(drawn(strokes), strokes))];
+  const isHere = chosen?.isHere ?? false;
+  if (!current?.strokes) batch = [(current = asked(drawn(strokes), isHere, strokes))];
   else {
     discard(current);
-    Object.assign(current, { picture: drawn(strokes), strokes, answer: null });
+    Object.assign(current, { picture: drawn(strokes), strokes, answer: null, isKept: current.isKept || isHere });
   }
   settled.cancel();
   networks.stop();
@@ -65,7 +67,8 @@ function draw(strokes) {
 
 /** @param {File[]} files */
 async function bring(files) {
-  const all = await Promise.all(files.map(brought));
+  const isHere = chosen?.isHere ?? false;
+  const all = await Promise.all(files.map((file) => brought(file, isHere)));
   if (all.length === 1) return look(all[0], all);
   several.open(all);
   session.keep(all);
@@ -96,12 +99,27 @@ function look(one, its) {
   several.mark(one);
   if (!chosen) return;
   if (!isAnswered(one, chosen)) {
+    if (isWithheld(one, chosen)) return offer(chosen);
     panel.wait();
     live.wish();
   } else if (one.answer) {
     panel.show(one.answer, one.card);
     settled.now();
   }
+}
+
+/** @param {Card} card of the network at the service that may get to see a picture of this browser */
+function offer(card) {
+  panel.offer(card);
+  networks.rest(`They are at the service, which ${UNSEEN} unless you send it.`);
+  say("This picture stays in this browser until you send it.");
+}
+
+/** What is looked at need not stay in this browser any more. */
+function send() {
+  if (!current) return;
+  current.isKept = false;
+  look(current, batch);
 }
 
 /** @param {Asked[]} its */
@@ -113,9 +131,11 @@ function lookBack(its) {
 
 function ask() {
   if (!current || !chosen) return;
+  if (isWithheld(current, chosen)) return offer(chosen);
+  if (chosen.isHere) keep(current);
   const [one, picture, card] = [current, current.picture, chosen];
   newest.ask(
-    (signal) => answer(picture, { card, signal }),
+    (signal) => answer(picture, { card, signal, wait: (why) => panel.wait(why) }),
     (given) => {
       retries = 0;
       panel.show(given, card);
@@ -134,7 +154,7 @@ function conclude() {
   if (!current?.answer) return;
   session.keep(batch);
   if (!current.answer.probabilities) networks.rest();
-  else if (chosen?.isHere) networks.rest("The others are at the service, which does not get to see this picture.");
+  else if (chosen?.isHere) networks.rest(`The others are at the service, which ${current.isKept ? UNSEEN : "is not asked now"}.`);
   else networks.compare(current.picture, current.answer);
 }
 

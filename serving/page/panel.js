@@ -1,6 +1,6 @@
 import { byId, fillBar, within } from "./dom.js";
 import { NOTES } from "./notes.js";
-import { headline, percent, sentence, surety } from "./words.js";
+import { headline, percent, sentence, spoken, surety } from "./words.js";
 
 /** @typedef {import("./answer.js").Answer} Answer */
 /** @typedef {import("./answer.js").Card} Card */
@@ -13,9 +13,15 @@ export class Panel {
   #verdict = byId("verdict", HTMLElement);
   #rows = within(byId("bars", HTMLTableElement), "tbody", HTMLTableSectionElement);
   #seen = byId("seen", HTMLImageElement);
+  #send = byId("send", HTMLButtonElement);
 
-  /** @param {(key: string) => void} again told the key to the service that was given, "" for none */
-  constructor(again) {
+  /**
+   * again: told the key to the service that was given, "" for none. send: the picture may leave this browser.
+   *
+   * @param {{again: (key: string) => void, send: () => void}} told
+   */
+  constructor({ again, send }) {
+    this.#send.addEventListener("click", send);
     this.#problem.addEventListener("submit", (event) => {
       event.preventDefault();
       again(this.#key.value);
@@ -37,9 +43,21 @@ export class Panel {
     this.#see("");
   }
 
-  /** A picture that was not there before is on its way; an older answer would be taken for its own. */
-  wait() {
-    this.#write("none", "", "Reading it …", "");
+  /**
+   * A picture that was not there before is on its way; an older answer would be taken for its own.
+   *
+   * @param {string} why it takes its time
+   */
+  wait(why = "Reading it …") {
+    this.#write("none", "", why, "");
+  }
+
+  /** @param {Card} card of a network at the service, which the picture has not left this browser for */
+  offer(card) {
+    this.#write("none", "", `This picture has stayed in this browser; ${spoken(card.name)} answers at the service.`, "");
+    this.#bars(null);
+    this.#see("");
+    this.#send.hidden = false;
   }
 
   /**
@@ -85,7 +103,7 @@ export class Panel {
    * @param {string} sure
    */
   #write(status, word, line, sure) {
-    this.#problem.hidden = true;
+    this.#problem.hidden = this.#send.hidden = true;
     this.#verdict.dataset.status = status;
     this.#verdict.classList.toggle("is-long", word.length > 2);
     byId("word", HTMLElement).textContent = word;

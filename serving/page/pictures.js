@@ -12,6 +12,7 @@
  * @property {Answer | null} answer null while there is none
  * @property {Card | null} card of the network that answered
  * @property {string} failure why nobody answered, until somebody does
+ * @property {boolean} isKept whether it stays in this browser until somebody sends it
  */
 
 const NO_PICTURE = "/page/no-picture.svg";
@@ -20,19 +21,23 @@ const SMALL = 64;
 
 /**
  * @param {Picture} picture
+ * @param {boolean} isKept
  * @param {Stroke[] | null} strokes
  * @returns {Asked}
  */
-export const asked = (picture, strokes = null) => ({ picture, strokes, answer: null, card: null, failure: "" });
+export function asked(picture, isKept, strokes = null) {
+  return { picture, strokes, answer: null, card: null, failure: "", isKept };
+}
 
 /**
  * A file that somebody brought. One that the browser cannot open is refused here, as the service never gets to see it.
  *
  * @param {File} file
+ * @param {boolean} isKept
  * @returns {Promise<Asked>}
  */
-export async function brought(file) {
-  const one = asked({ name: file.name, url: URL.createObjectURL(file), file: async () => file });
+export async function brought(file, isKept) {
+  const one = asked({ name: file.name, url: URL.createObjectURL(file), file: async () => file }, isKept);
   try {
     await file.slice(0, 1).arrayBuffer();
   } catch {
@@ -48,6 +53,17 @@ export async function brought(file) {
  * @param {Card} card
  */
 export const isAnswered = ({ answer, card: by }, card) => answer !== null && (by === card || by === null);
+
+/**
+ * Whether this network is not to see it, as it is at the service.
+ *
+ * @param {Asked} one
+ * @param {Card} card
+ */
+export const isWithheld = ({ isKept }, card) => isKept && !card.isHere;
+
+/** @param {Asked} one that this browser is asked about; what the service has not answered before stays here from now on */
+export const keep = (one) => void (one.isKept ||= !one.answer);
 
 /**
  * A picture for the eye: the file itself, or what is drawn. Formats that the browser does not know give way to what the
@@ -72,12 +88,15 @@ export function discard({ picture }) {
 }
 
 /**
+ * The answer to a file that the browser cannot open: it never could, or the file has changed since.
+ *
  * @param {string} source
+ * @param {number} [index]
  * @returns {Answer}
  */
-function unopened(source) {
+export function unopened(source, index = 0) {
   return {
-    source, index: 0, status: "rejected", digit: null, name: null, confidence: null, probabilities: null, reason: "unreadable",
-    message: "It cannot be opened. If it is a folder, bring the pictures in it.", model: "",
+    source, index, status: "rejected", digit: null, name: null, confidence: null, probabilities: null, reason: "unreadable",
+    message: "It cannot be opened, or has changed since it was brought. If it is a folder, bring the pictures in it.", model: "",
   };
 }

@@ -1,5 +1,6 @@
 import { Unanswered, answers } from "./answer.js";
 import { byId, say, within } from "./dom.js";
+import { isWithheld, keep } from "./pictures.js";
 import { fillTile, tile } from "./tile.js";
 import { tally } from "./words.js";
 
@@ -11,6 +12,8 @@ const MOST_FILES = 16;
 const MOST_BYTES = 16 * 2 ** 20;
 /** How often a busy service is asked again by itself. */
 const PATIENCE = 5;
+
+const STAYS = "It stays in this browser until you send it.";
 
 /** Several pictures that came together: a list, each with its answer. */
 export class Several {
@@ -51,16 +54,17 @@ export class Several {
   }
 
   /**
-   * Ask about those that have no answer yet.
+   * Ask about those that have no answer yet, and that the network may see.
    *
    * @param {Asked[]} batch
    * @param {Card} card
    * @param {(some: Asked[]) => void} told of each portion that is through
    */
   async ask(batch, card, told) {
-    const waiting = batch.filter(({ answer }) => !answer);
-    for (const one of waiting) one.failure = "";
-    this.#fill(waiting);
+    const open = batch.filter(({ answer }) => !answer), waiting = open.filter((one) => !isWithheld(one, card));
+    for (const one of open) if (one.failure) one.failure = isWithheld(one, card) ? STAYS : "";
+    if (card.isHere) waiting.forEach(keep);
+    this.#fill(open);
     for await (const some of portions(waiting, card)) {
       await fetchInto(some, card);
       this.#fill(some);
@@ -106,10 +110,12 @@ async function* portions(batch, card) {
 }
 
 /**
- * @param {Asked[]} some
+ * @param {Asked[]} all
  * @param {Card} card
  */
-async function fetchInto(some, card, patience = PATIENCE) {
+async function fetchInto(all, card, patience = PATIENCE) {
+  const some = all.filter((one) => !one.answer && !isWithheld(one, card)); // any more: meanwhile the browser may be asked
+  if (!some.length) return;
   try {
     const given = await answers(some.map(({ picture }) => picture), { card, signal: new AbortController().signal });
     for (const [place, one] of some.entries()) Object.assign(one, { answer: given[place], card, failure: "" });
@@ -118,7 +124,7 @@ async function fetchInto(some, card, patience = PATIENCE) {
     if (error.kind === "busy" && patience) {
       await pause(error.after);
       await fetchInto(some, card, patience - 1);
-    } else if (error.kind === "refused" && some.length > 1) {
+    } else if (error.kind === "refused" && some.length > 1 && !card.isHere) {
       const half = some.length >> 1; // it was too much for one request, of whatever it was
       await fetchInto(some.slice(0, half), card);
       await fetchInto(some.slice(half), card);

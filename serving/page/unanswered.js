@@ -1,10 +1,10 @@
 /**
- * Nobody answered. `kind`: "away", "busy" (try again after `after` seconds), "locked" (it takes a key) or
- * "refused"; the message is for people.
+ * Nobody answered. `kind`: "away", "busy" (try again after `after` seconds), "locked" (it takes a key), "refused" or "here"
+ * (what runs in this browser failed); the message is for people.
  */
 export class Unanswered extends Error {
   /**
-   * @param {"away" | "busy" | "locked" | "refused"} kind
+   * @param {"away" | "busy" | "locked" | "refused" | "here"} kind
    * @param {string} message
    * @param {number} after seconds
    */

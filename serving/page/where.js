@@ -27,6 +27,6 @@ export class Where {
       within(this.#root, `input[value="${value}"]`, HTMLInputElement).checked = isHere === (value === "here");
     }
     this.#line.hidden = !isHere;
-    this.#line.textContent = `Pictures stay in this browser. What it takes to run ${spoken(name)} here is fetched once, some 4 MB.`;
+    this.#line.textContent = `Pictures stay in this browser until you send them. What it takes to run ${spoken(name)} here is fetched once, some 4 MB.`;
   }
 }

@@ -2,6 +2,7 @@
 
 import { read } from "../reading/index.js";
 import { ImageRejected } from "../reading/refusal.js";
+import { Unanswered } from "../unanswered.js";
 import { blank, prediction, rejection } from "./outcome.js";
 import { openSession } from "./runtime.js";
 
@@ -20,19 +21,27 @@ const TASKS = {
   answer,
 };
 
+/** @type {Record<string, string>} what people are told when a task fails; the console has what its library says */
+const FAILURES = {
+  open: "What runs the network in this browser cannot be loaded.",
+  answer: "The network in this browser has failed.",
+};
+
 /**
  * @param {{file: ArrayBuffer, source: string, index: number, card: Card, limits: Limits}} told
  * @returns {Promise<Answer>}
  */
 async function answer({ file, source, index, card, limits }) {
   const about = { source, index, card };
+  let reading;
   try {
-    const reading = await read(new Uint8Array(file), limits);
-    return reading.isBlank ? blank(reading, about) : prediction(await session(reading.picture.data), reading, about);
+    reading = await read(new Uint8Array(file), limits);
   } catch (error) {
     if (error instanceof ImageRejected) return rejection(error, about);
-    throw error;
+    console.error(error);
+    return rejection(new ImageRejected("unreadable", "This browser cannot read it; the service may."), about);
   }
+  return reading.isBlank ? blank(reading, about) : prediction(await session(reading.picture.data), reading, about);
 }
 
 onmessage = async ({ data: { task, ...told } }) => {
@@ -40,6 +49,6 @@ onmessage = async ({ data: { task, ...told } }) => {
     postMessage({ made: await TASKS[task](told) });
   } catch (error) {
     console.error(error);
-    postMessage({ failure: error instanceof Error ? error.message : String(error) });
+    postMessage({ failure: error instanceof Unanswered ? error.message : FAILURES[task] });
   }
 };

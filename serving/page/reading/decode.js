@@ -1,13 +1,14 @@
 /**
  * Bytes to pixels, limits first. PNG is decoded here, to the values that are in it; all else by the browser, whose decoders
- * are others than the service's: of a JPEG, a pixel may differ by a few levels. TIFF is not read, as browsers do not.
+ * are others than the service's: of a JPEG, a pixel may differ by a few levels. TIFF is not read, as browsers do not, and AVIF
+ * only where the browser does.
  */
 
 import { fromDeep, onPaper, withNeededChannels } from "./eightbit.js";
 import { formatOf, isCut, isUnsupported, text } from "./formats.js";
 import { readJpeg, readPng } from "./headers.js";
 import { decodePng } from "./png.js";
-import { ImageRejected } from "./refusal.js";
+import { Broken, ImageRejected } from "./refusal.js";
 
 /** @typedef {import("../vision/pixels.js").Pixels} Pixels */
 /** @typedef {import("./png.js").Values} Values */
@@ -23,9 +24,11 @@ import { ImageRejected } from "./refusal.js";
 
 /** A large picture is made smaller first, while its longer side keeps at least this many pixels. */
 const ENOUGH_PIXELS = 500;
+const UNKNOWN_AVIF = "This browser does not read this AVIF; the service may.";
 
 /**
- * Decode a picture to eight bits, of one channel or three, turned as its EXIF orientation says. Throws ImageRejected.
+ * Decode a picture to eight bits, of one channel or three, turned as its EXIF orientation says. Throws ImageRejected; what else
+ * is thrown is not the picture's fault.
  *
  * @param {Uint8Array} data
  * @param {Limits} limits
@@ -42,7 +45,10 @@ export async function decode(data, limits) {
     if (format === "JPEG") return await decodedJpeg(data, limits);
     return await decodedByBrowser(new Blob([data]), limits);
   } catch (error) {
-    throw error instanceof ImageRejected ? error : new ImageRejected(isCut(data) ? "truncated" : "damaged");
+    if (!(error instanceof Broken)) throw error;
+    if (isCut(data)) throw new ImageRejected("truncated");
+    // A browser does not tell a picture that is damaged from one that it does not know.
+    throw format === "AVIF" ? new ImageRejected("unsupported_format", UNKNOWN_AVIF) : new ImageRejected("damaged");
   }
 }
 
@@ -65,7 +71,7 @@ function whyUnidentified(data) {
  */
 function check(limits, { width, height }, frames = 1) {
   const [shorter, longer] = [Math.min(width, height), Math.max(width, height)];
-  if (shorter < 1) throw new Error("a picture without pixels");
+  if (shorter < 1) throw new Broken("a picture without pixels");
   if (shorter * longer > limits.max_pixels) throw new ImageRejected("too_many_pixels");
   if (longer > limits.max_side) throw new ImageRejected("too_long");
   if (longer > limits.max_aspect * shorter) throw new ImageRejected("too_narrow");
@@ -87,9 +93,9 @@ async function decodedPng(data, limits) {
  * @param {Limits} limits
  */
 async function decodedJpeg(data, limits) {
-  const { bare, orientation, ...size } = readJpeg(data), longer = Math.max(size.width, size.height);
+  const { bare, orientation, isEnded, ...size } = readJpeg(data), longer = Math.max(size.width, size.height);
   check(limits, size);
-  if (isCut(data)) throw new Error("no end"); // a browser would show what there is
+  if (!isEnded) throw new Broken("no end"); // a browser would show what there is
   const pixels = opaque(await pixelsOf(bare));
   // The service decodes to an eighth, a quarter or half of the size.
   const scale = [8, 4, 2].find((one) => Math.floor(longer / one) >= ENOUGH_PIXELS) ?? 1;
@@ -113,7 +119,9 @@ async function decodedByBrowser(file, limits) {
  * @returns {Promise<Pixels>}
  */
 async function pixelsOf(file) {
-  const image = await createImageBitmap(file, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+  const image = await createImageBitmap(file, { colorSpaceConversion: "none", premultiplyAlpha: "none" }).catch(() => {
+    throw new Broken("the browser's decoder refuses it");
+  });
   const { width, height } = image, canvas = new OffscreenCanvas(width, height);
   const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d", { willReadFrequently: true }));
   context.drawImage(image, 0, 0);

@@ -17,7 +17,7 @@ const MAGIC = [
 /** What the first bytes of formats that people do send, and that are not read, look like. */
 const UNSUPPORTED = [
   "%pdf", "8bps", "<svg", "<?xml", "\x00\x00\x01\x00", "p1", "p2", "p3", "p4", "p5", "p6", "%!ps", "\x00\x00\x00\x0cjp",
-  "\xff\x0a", "qoif", "\x76\x2f\x31\x01",
+  "\xff\x0a", "\x00\x00\x00\x0cjxl", "qoif", "\x76\x2f\x31\x01",
 ];
 
 /**

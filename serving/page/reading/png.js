@@ -3,6 +3,8 @@
  * alpha and back, and makes eight bits of sixteen.
  */
 
+import { Broken } from "./refusal.js";
+
 /** @typedef {import("./headers.js").Png} Png */
 
 /**
@@ -24,8 +26,8 @@ const PALETTE = 3;
 const PASSES = [[0, 0, 8, 8], [4, 0, 8, 8], [0, 4, 4, 8], [2, 0, 4, 4], [0, 2, 2, 4], [1, 0, 2, 2], [0, 1, 1, 2]];
 
 /**
- * Grey, grey and alpha, RGB, or RGB and alpha, of eight bits; of sixteen where it is grey alone. Throws where the bytes do
- * not fill the picture.
+ * Grey, grey and alpha, RGB, or RGB and alpha, of eight bits; of sixteen where it is grey alone. Throws Broken where the bytes
+ * do not fill the picture.
  *
  * @param {Png} png
  * @returns {Promise<Values>}
@@ -33,7 +35,7 @@ const PASSES = [[0, 0, 8, 8], [4, 0, 8, 8], [0, 4, 4, 8], [2, 0, 4, 4], [0, 2, 2
 export async function decodePng(png) {
   const { width, height, depth, colour, transparency } = png, channels = CHANNELS[colour];
   const isFew = [1, 2, 4].includes(depth) && channels === 1, isDeep = depth === 16 && colour !== PALETTE;
-  if (!channels || !(isFew || depth === 8 || isDeep)) throw new Error("unknown depth or colour");
+  if (!channels || !(isFew || depth === 8 || isDeep)) throw new Broken("unknown depth or colour");
   const values = await numbers(png, channels);
   if (colour === PALETTE) return named(values, png.palette, transparency);
   if (isDeep && channels === 1 && !transparency) return values;
@@ -81,8 +83,10 @@ async function unpacked(packed, length) {
   const bytes = new Uint8Array(length), stream = new Blob(packed).stream().pipeThrough(new DecompressionStream("deflate"));
   const reader = stream.getReader();
   for (let at = 0; at < length; ) {
-    const { done, value } = await reader.read();
-    if (done) throw new Error("not enough pixels");
+    const { done, value } = await reader.read().catch(() => {
+      throw new Broken("pixels that cannot be unpacked");
+    });
+    if (done) throw new Broken("not enough pixels");
     bytes.set(value.subarray(0, length - at), at);
     at += value.length;
   }
@@ -107,7 +111,7 @@ const GUESSES = [() => 0, (left) => left, (_, above) => above, (left, above) => 
 function unfilter(rows, length, step) {
   for (let start = 0; start < rows.length; start += 1 + length) {
     const guess = GUESSES[rows[start]], before = start - length; // where the row above it begins
-    if (!guess) throw new Error("unknown filter");
+    if (!guess) throw new Broken("unknown filter");
     for (let at = 0; at < length; at++) {
       const left = at < step ? 0 : rows[start + 1 + at - step], above = start ? rows[before + at] : 0;
       rows[start + 1 + at] += guess(left, above, start && at >= step ? rows[before + at - step] : 0);
@@ -149,6 +153,7 @@ function reader(row, depth) {
  * @returns {Values}
  */
 function withAlpha({ width, height, channels, data }, numbers, transparency) {
+  if (transparency.length < 2 * channels) throw new Broken("no colour");
   const clear = Array.from({ length: channels }, (_, channel) => (transparency[2 * channel] << 8) | transparency[2 * channel + 1]);
   const made = new Uint8Array(width * height * (channels + 1));
   for (let from = 0, to = 0; from < data.length; from += channels) {

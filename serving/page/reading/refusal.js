@@ -16,7 +16,11 @@ export const MESSAGES = {
   too_long: "A side of the picture is longer than it may be.",
   too_narrow: "The picture is too narrow: one side is very many times as long as the other.",
   too_many_frames: "The animation has more frames than one picture may have.",
+  unreadable: "The file cannot be opened for reading.",
 };
+
+/** A file's bytes are not what its format says. */
+export class Broken extends Error {}
 
 /** One picture cannot be read. Never concerns its neighbours. */
 export class ImageRejected extends Error {
