@@ -174,7 +174,7 @@ def test_sigterm_finishes_what_was_accepted_and_exits_with_0(tmp_path: Path, dig
 @pytest.mark.parametrize(
     ("arguments", "environment", "code", "message"),
     [
-        (["--model", "convnot"], {}, 2, "There is no model 'convnot'. Models: convnet, "),
+        (["--model", "convnot"], {}, 2, "There is no model 'convnot'. Models: champion, "),
         (["--models", "/nowhere"], {}, 2, "/nowhere is not a folder of models"),
         ([], {"DIGITS_WORKERS": "many"}, 2, "DIGITS_WORKERS must be a whole number from 1, not 'many'"),
         (["--host", "no.such.host.invalid"], {}, 3, "no.such.host.invalid:3000 cannot be listened on"),
