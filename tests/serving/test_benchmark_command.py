@@ -117,7 +117,7 @@ def test_a_plot_without_matplotlib_is_refused_before_anything_is_measured(monkey
         (("--batch", "1,x"), "--batch takes numbers from 1 to 10,000, separated by commas, not '1,x'"),
         (("--batch", "0"), "--batch takes numbers"),
         (("--batch", "20000"), "--batch takes numbers"),
-        (("--model", "convnot"), "There is no model 'convnot'. Models: convnet, "),
+        (("--model", "convnot"), "There is no model 'convnot'. Models: champion, "),
         (("--model", "single_neuron", "--runtime", "abacus"), "Nothing of abacus can be measured here"),
     ],
 )

@@ -315,7 +315,7 @@ def test_a_folder_without_labels_is_told(source: str, message: str) -> None:
 def test_an_unknown_model_is_told(photos: Path) -> None:
     result = evaluate(photos, "--model", "convnot")
     assert result.exit_code == 2
-    assert result.output.startswith("There is no model 'convnot'. Models: convnet, ")
+    assert result.output.startswith("There is no model 'convnot'. Models: champion, ")
 
 
 def test_a_csv_names_paths_from_its_own_folder_in_its_own_order() -> None:

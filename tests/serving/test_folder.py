@@ -215,7 +215,7 @@ def test_a_file_that_is_called_an_archive_and_is_none_has_its_row(tmp_path: Path
         (["scans", "-o", "out.xls"], 2, "out.xls must end in .csv, .jsonl or .parquet, or say --format"),
         (["scans", "-o", "old.csv"], 2, "old.csv exists; choose another name, or give --overwrite"),
         (["scans", "-o", "nowhere/out.csv"], 3, "nowhere/out.csv: No such file or directory"),
-        (["scans", "-o", "out.csv", "--model", "convnot"], 2, "There is no model 'convnot'. Models: convnet, "),
+        (["scans", "-o", "out.csv", "--model", "convnot"], 2, "There is no model 'convnot'. Models: champion, "),
         (["scans", "-o", "out.csv", "--models", "scans"], 2, "scans holds no models"),
         (["scans", "-o", "/dev/full/out.csv"], 3, "/dev/full/out.csv: Not a directory"),
     ],

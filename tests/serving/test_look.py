@@ -91,7 +91,7 @@ def test_a_long_title_is_shortened_to_its_panel() -> None:
         (["7.png", "-o", "-"], 2, "- must end in .png"),
         (["7.png", "-o", "old.png"], 2, "old.png exists; choose another name, or give --overwrite"),
         (["7.png", "-o", "nowhere/out.png"], 3, "nowhere/out.png: No such file or directory"),
-        (["7.png", "-o", "out.png", "--model", "convnot"], 2, "There is no model 'convnot'. Models: convnet, "),
+        (["7.png", "-o", "out.png", "--model", "convnot"], 2, "There is no model 'convnot'. Models: champion, "),
     ],
 )
 def test_a_mistake_gets_one_clear_line_and_nothing_written(arguments: list[str], code: int, message: str) -> None:

@@ -799,7 +799,7 @@ def test_a_foreign_clients_requests_at_once_get_their_own_answers(
 @pytest.mark.parametrize(
     ("name", "version", "count", "datatype", "outputs", "status", "message"),
     [
-        ("none", "", 1, "UINT8", None, "404", "There is no model 'none'. Models: convnet, "),
+        ("none", "", 1, "UINT8", None, "404", "There is no model 'none'. Models: champion, "),
         ("convnet", "1", 1, "UINT8", None, "404", "The version of the model 'convnet' is "),
         ("convnet", "", 129, "UINT8", None, "400", SHAPE.replace("64", "128") + "[129, 28, 28]."),
         ("convnet", "", 1, "FP32", None, "400", "The datatype of images must be UINT8, not 'FP32'."),

@@ -372,7 +372,7 @@ def test_a_command_that_was_left_alone_goes_on_only_with_the_same_model(
 @pytest.mark.parametrize(
     ("arguments", "code", "line"),
     [
-        (("--server", "{url}", "--model", "convnot"), 2, "The service has no model 'convnot'. Models: convnet, "),
+        (("--server", "{url}", "--model", "convnot"), 2, "The service has no model 'convnot'. Models: champion, "),
         (("--server", "127.0.0.1:3000"), 2, "'127.0.0.1:3000' is no URL of a service"),
         (("--server", "http://127.0.0.1:{free}"), 3, "cannot be asked: nothing listens there"),
         (("--server", "{url}", "--device", "cpu"), 2, "The service runs the model, so --device cannot be given"),
