@@ -16,10 +16,12 @@ from pathlib import Path
 SECRETS = {"ca": ("PIP_CERT", "SSL_CERT_FILE"), "pip": ("PIP_CONFIG_FILE",)}
 UNUSED = {"test", "tests"}
 """Folders of tests: 30 MB, most of them numpy's."""
+UNREAD = {".a", ".c", ".h", ".pxd", ".pyi", ".pyx"}
+"""Files that compilers and type checkers read and Python does not: 3 MB."""
 
 
 def main(environment: Path, arguments: list[str]) -> None:
-    """Install, without what only tests need, and with compiled modules."""
+    """Install, without what only tests, compilers and type checkers need, and with compiled modules."""
     variables = dict(os.environ)
     for secret, names in SECRETS.items():
         file = Path("/run/secrets") / secret
@@ -31,6 +33,8 @@ def main(environment: Path, arguments: list[str]) -> None:
     below = root / environment.relative_to("/")
     for folder in [path for path in below.rglob("*") if path.name in UNUSED and path.is_dir()]:
         shutil.rmtree(folder, ignore_errors=True)
+    for file in [path for path in below.rglob("*") if path.suffix in UNREAD and path.is_file()]:
+        file.unlink()
     compile_modules(below, root)
 
 
