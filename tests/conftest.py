@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def report(request: pytest.FixtureRequest) -> list[str]:
     """Lines that are told at the end of the run."""
     return request.config.stash[REPORT]
+
+
+@pytest.fixture(scope="module")
+def matplotlibs_fonts_alone() -> Iterator[None]:
+    """No other fonts are found, so that pictures are the same wherever they are made, and quick to make."""
+    from training.scenes import fonts  # not where serving alone is installed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fonts, "FOLDERS", ())
+        for cached in (fonts.find_fonts, fonts.by_maker):
+            cached.cache_clear()
+        yield
+        for cached in (fonts.find_fonts, fonts.by_maker):
+            cached.cache_clear()
 
 
 def bomb(side: int) -> bytes:

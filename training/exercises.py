@@ -3,7 +3,6 @@
 They are trained and compared, not exported. `write` puts what their runs measured into models/exercises.json.
 """
 
-import json
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from training import runs
+from training import measured, runs
 from training.evaluate import accuracies
 from training.model import NearestDigit, parameters
 from training.networks import lab_b, lab_e
@@ -95,11 +94,11 @@ FILE = "exercises.json"
 
 def write(runs_folder: Path, path: Path) -> None:
     """Write what the finished runs of all exercises measured, as JSON. Raises runs.RunFault where one is missing."""
-    measured = {name: _measured(exercise, runs.read_finished(name, runs_folder)) for name, exercise in EXERCISES.items()}
-    path.write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
+    figures = {name: _figures(exercise, runs.read_finished(name, runs_folder)) for name, exercise in EXERCISES.items()}
+    measured.write(path, figures)
 
 
-def _measured(exercise: Exercise, results: list[runs.Result]) -> dict[str, Any]:
+def _figures(exercise: Exercise, results: list[runs.Result]) -> dict[str, Any]:
     first = results[0]
     return {
         "lab": exercise.recipe.lab,

@@ -1,8 +1,8 @@
 """What takes minutes to make is made once: arrays in ~/.cache/digits, under names that tell what they were made of."""
 
 import hashlib
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -28,28 +28,29 @@ def place(name: str) -> Path:
     return Path.home() / ".cache" / "digits" / f"{name}.npz"
 
 
-def replace(path: Path, content: bytes | memoryview) -> None:
-    """Write a file beside and move it: neither a crash nor a full disk may cost the old one. Raises OSError."""
+@contextmanager
+def _moved_to(path: Path) -> Iterator[Path]:
+    """A file beside, moved there at the end: neither a crash nor a full disk may cost the old one."""
     part = path.with_name(path.name + ".part")
     try:
-        part.write_bytes(content)
+        yield part
         part.replace(path)
     except OSError:
         part.unlink(missing_ok=True)
         raise
+
+
+def replace(path: Path, content: bytes | memoryview) -> None:
+    """Write a file whole or not at all. Raises OSError."""
+    with _moved_to(path) as part:
+        part.write_bytes(content)
 
 
 def keep(path: Path, arrays: Arrays) -> None:
     """Keep the arrays. Raises OSError."""
-    part = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]  # its parameter allow_pickle is in the way
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _moved_to(path) as part, part.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # its parameter allow_pickle is in the way
 
 
 def images(path: Path, make: Callable[[], Images]) -> Images:

@@ -44,6 +44,20 @@ AUGMENTED_UPLOADS: tuple[Kind, ...] = (
     "spatter", "dotted line",
 )  # fmt: skip
 
+# Copies have blocks that are reversed, and filters that leave outlines.
+AUGMENTED_COPIES: tuple[Kind, ...] = (*AUGMENTED_UPLOADS, "stripe", "canny edges")
+
+OURS: dict[str, Any] = {
+    "lab": "none",
+    "head": Rejecting,
+    "images": 55_000,
+    "optimiser": Adam(0.004, decay=0.01),
+    "schedule": "one-cycle",
+    "batch": 256,
+    "precision": "bf16",
+    "threads": 2,
+}
+
 RECIPES: dict[str, Recipe] = {
     "single_neuron": Recipe(
         **LAB_A,
@@ -146,36 +160,18 @@ RECIPES: dict[str, Recipe] = {
         network=partial(Perceptron, (512, 256), nn.Tanh),
     ),
     "reader": Recipe(
-        lab="none",
+        **OURS,
         network=Reader,
-        head=Rejecting,
         pictures="uploads",
         augmented=AUGMENTED_UPLOADS,
-        images=55_000,
         loss="smoothed cross-entropy",
-        optimiser=Adam(0.004, decay=0.01),
-        schedule="one-cycle",
-        batch=256,
         epochs=10,
-        precision="bf16",
-        threads=2,
     ),
     "champion": Recipe(
-        lab="none",
+        **OURS,
         network=Champion,
-        head=Rejecting,
         pictures="taught",
-        augmented=(
-            *AUGMENTED_UPLOADS,
-            "stripe",
-            "canny edges",
-        ),  # copies have blocks reversed, and filters that leave outlines
-        images=55_000,
-        optimiser=Adam(0.004, decay=0.01),
-        schedule="one-cycle",
-        batch=256,
+        augmented=AUGMENTED_COPIES,
         epochs=5,
-        precision="bf16",
-        threads=2,
     ),
 }

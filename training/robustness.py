@@ -5,7 +5,6 @@ exported, with a card. Nothing is chosen by what comes of it.
 """
 
 import hashlib
-import json
 import platform
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from serving import runtime
 from serving.card import Card, read_card
 from serving.reading import ImageRejected, Ink, Limits, png, prepare_process, read
 from serving.runtime import Session
-from training import data, kept, runs
+from training import data, measured, runs
 from training.corruptions import ANGLES, CORRUPTIONS, corrupted, turned
 from training.label_errors import DOUBTED
 from training.recipe import Kind
@@ -30,6 +29,8 @@ FILE = "robustness.json"
 DATASET: data.DatasetName = "MNIST"
 CLEAN = "as it is"
 BATCH = 64
+WRONG = ("network", "reading", "doubted")
+"""What is told of a model beside its file and what it was trained on."""
 
 Tell = Callable[[str], object]
 Labels = npt.NDArray[np.int64]
@@ -83,8 +84,7 @@ def write(models: Path, tell: Tell) -> Path:
             for one in digits
             if one.onnx_sha256 in wrong
         }
-        measured = {"pictures": len(labels), "sets": sets, "versions": _versions(), "models": told}
-        kept.replace(path, (json.dumps(measured, indent=2) + "\n").encode())
+        measured.write(path, {"pictures": len(labels), "sets": sets, "versions": _versions(), "models": told})
     return path
 
 
@@ -124,11 +124,10 @@ def _as_they_are(name: str, pictures: Ink) -> Shown:
 
 def _before(path: Path, sets: dict[str, str]) -> dict[str, dict[str, Any]]:
     """What a file says that these libraries found wrong of these very pictures, by the model's sha256; else nothing."""
-    kept = ("network", "reading", "doubted")
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        wrong = {one["onnx_sha256"]: {key: one[key] for key in kept} for one in told["models"].values()}
-    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        told = measured.read(path)
+        wrong = {one["onnx_sha256"]: {key: one[key] for key in WRONG} for one in told["models"].values()}
+    except (ValueError, KeyError, TypeError, AttributeError):
         return {}
     return wrong if (told.get("sets"), told.get("versions")) == (sets, _versions()) else {}
 

@@ -1,6 +1,5 @@
 """How fast the exported models are, side by side on one core: models/speed.json."""
 
-import json
 import platform
 import statistics
 import tempfile
@@ -14,7 +13,7 @@ from rich.progress import track
 from serving import runtime
 from serving.card import Card, read_card
 from serving.runtime import Pictures, Session
-from training import data, device, export, fit, kept
+from training import data, device, export, fit, measured
 from training.recipes import RECIPES
 
 FILE = "speed.json"
@@ -36,19 +35,13 @@ def write(models: Path, rounds: int) -> None:
         for name, session in sessions.items():
             turns[name].append((_seconds(session, pictures[name], 1), _seconds(session, pictures[name], LARGE_BATCH)))
     device.prepare_cpu(threads=1)
-    measured = {
+    figures = {
         "hardware": device.describe(torch.device("cpu")),
         "versions": {"onnxruntime": runtime.VERSION.split()[-1], "python": platform.python_version()},
         "rounds": rounds,
         "models": {card.name: _figures(card, turns[card.name]) for card in cards},
     }
-    kept.replace(models / FILE, (json.dumps(measured, indent=2) + "\n").encode())
-
-
-def of_file(card: Card, measured: dict[str, Any]) -> dict[str, Any] | None:
-    """What a file of speeds, or nothing, says of the very file that a card proves; a figure of another is none."""
-    found: dict[str, Any] | None = measured.get("models", {}).get(card.name)
-    return found if found and found["onnx_sha256"] == card.onnx_sha256 else None
+    measured.write(models / FILE, figures)
 
 
 def _seconds(session: Session, pictures: Pictures, batch: int) -> float:

@@ -17,27 +17,20 @@ from torch import Tensor
 
 from training import copies, data, kept
 from training.data import Images
-from training.model import Model, Rejecting
+from training.model import Model
 from training.networks import champion, reader
 from training.networks.champion import Champion
-from training.recipe import Adam, Recipe
+from training.recipe import Recipe
+from training.recipes import OURS
 from training.uploads import Progress
 
 AT_ONCE = 1_000
 """Pictures that a teacher answers at a time."""
 
-COMMON: dict[str, Any] = {
-    "lab": "none",
-    "head": Rejecting,
+COMMON: dict[str, Any] = OURS | {
     "pictures": "copies",
-    "images": data.VALIDATION_START,
     "loss": "cross-entropy",  # smoothed labels would hide from a student what digits resemble (Müller et al. 2019)
-    "optimiser": Adam(0.004, decay=0.01),
-    "schedule": "one-cycle",
-    "batch": 256,
     "epochs": 2,
-    "precision": "bf16",
-    "threads": 2,
 }
 
 TEACHERS: dict[str, Recipe] = {

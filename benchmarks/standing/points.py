@@ -1,6 +1,5 @@
 """Every model of a folder and every published figure as one kind of point, and which of them no other beats."""
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any, Literal
 
 from benchmarks.standing.references import REFERENCES
 from serving.card import Card, read_card
-from training import speed
+from training import measured, speed
 
 Axis = Literal["flops", "parameters", "images_per_second"]
 AXES: tuple[Axis, ...] = ("flops", "parameters", "images_per_second")
@@ -49,15 +48,14 @@ class Point:
 
 def points(models: Path) -> list[Point]:
     """All of a folder of models, with the speeds that stand there, and the references. Raises serving.card.CardInvalid."""
-    path = models / speed.FILE
-    speeds = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    speeds = measured.read(models / speed.FILE)
     cards = [read_card(card) for card in sorted(models.glob("*/card.json"))]
     return [*(_ours(card, speeds) for card in cards), *_others()]
 
 
 def _ours(card: Card, speeds: dict[str, Any]) -> Point:
     """One model; a speed of another file than its card's is none."""
-    measured, runs = speed.of_file(card, speeds), len(card.test["seeds"])
+    fast, runs = measured.of_file(card, speeds), len(card.test["seeds"])
     return Point(
         name=card.name,
         dataset=card.dataset["name"],
@@ -67,7 +65,7 @@ def _ours(card: Card, speeds: dict[str, Any]) -> Point:
         how=f"mean of {runs} seeds" if runs > 1 else "one seed",
         parameters=card.parameters,
         flops=card.flops,
-        images_per_second=measured["images_per_second"] if measured else None,
+        images_per_second=fast["images_per_second"] if fast else None,
     )
 
 

@@ -15,9 +15,9 @@ from visiting import Visit
 from serving.reading import Ink, Limits, Reason
 from serving.reading.refusal import MESSAGES
 from training import data
-from training.scenes import FACTORS, NONDIGITS, files, fonts
+from training.scenes import FACTORS, NONDIGITS, files
 
-pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("runtime")]
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("runtime", "matplotlibs_fonts_alone")]
 
 JPEGS = ("low JPEG", "phone photo", "large photo", "EXIF", "CMYK")
 LOSSY = ("WebP",)
@@ -26,18 +26,6 @@ UNREAD = ("float TIFF",)
 EXACTLY = 1e-4
 MOST_OTHERS = 0.01
 """Of JPEGs, which browsers decode otherwise, so many may be another digit."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def matplotlibs_fonts_alone() -> Iterator[None]:
-    """So that the pictures are the same wherever they are made."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fonts, "FOLDERS", ())
-        for cached in (fonts.find_fonts, fonts.by_maker):
-            cached.cache_clear()
-        yield
-        for cached in (fonts.find_fonts, fonts.by_maker):
-            cached.cache_clear()
 
 
 def pictures(of: Callable[[str], int], rng: np.random.Generator) -> Iterator[tuple[str, Any]]:

@@ -15,6 +15,8 @@ from training.scenes.digit import as_ink, deform
 from training.scenes.hand import draw
 from training.scenes.trace import middle_line, traced
 
+pytestmark = pytest.mark.usefixtures("matplotlibs_fonts_alone")
+
 LEAST_CONTRAST = 18
 """Levels of a colour between all but the lightest and the darkest pixels: a hair-thin pen covers one in a thousand."""
 
@@ -22,18 +24,6 @@ LEAST_CONTRAST = 18
 @pytest.fixture(scope="module")
 def inks() -> Ink:
     return data.validation_part(data.load("MNIST", "train")).pictures[:20].numpy()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def matplotlibs_fonts_alone():
-    """So that the tests are of the same fonts, and quick, wherever they run."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fonts, "FOLDERS", ())
-        for cached in (fonts.find_fonts, fonts.by_maker):
-            cached.cache_clear()
-        yield
-        for cached in (fonts.find_fonts, fonts.by_maker):
-            cached.cache_clear()
 
 
 def _opened(file: bytes) -> np.ndarray:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from serving.card import Card
-from training import speed
+from training import measured
 from training.table.markdown import NOT_MEASURED, mean, table
 
 COLUMNS = (
@@ -19,7 +19,7 @@ def models_table(cards: list[Card], models: Path, speeds: dict[str, Any]) -> str
     speeds: what models/speed.json says, or nothing.
     """
     rows = [
-        _row(card, (models / card.name / "model.onnx").stat().st_size, speed.of_file(card, speeds))
+        _row(card, (models / card.name / "model.onnx").stat().st_size, measured.of_file(card, speeds))
         for card in sorted(cards, key=lambda card: card.lab)
     ]
     if not speeds:

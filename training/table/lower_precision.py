@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from serving.card import Card, read_card
-from training import quantisation, speed
+from serving.card import Card
+from training import measured, quantisation
 from training.table.markdown import NOT_MEASURED, table
 
 COLUMNS = (
@@ -14,13 +14,14 @@ COLUMNS = (
 
 
 def lower_precision(cards: list[Card], models: Path, speeds: dict[str, Any]) -> str:
-    """The models of whole numbers, each beside the one that it was made of."""
-    rows = []
+    """A row for each model of whole numbers among all models. speeds: what models/speed.json says, or nothing."""
+    rows, of_name = [], {card.name: card for card in cards}
     for card in cards:
-        assert card.quantised is not None
-        source, changed = read_card(models / card.trained_as / "card.json"), card.quantised["changed"]["test"]
+        if card.quantised is None:
+            continue
+        source, changed = of_name[card.trained_as], card.quantised["changed"]["test"]
         size, whole = ((models / one.name / "model.onnx").stat().st_size for one in (source, card))
-        slow, fast = (speed.of_file(one, speeds) for one in (source, card))
+        slow, fast = (measured.of_file(one, speeds) for one in (source, card))
         rows.append([
             f"`{card.name}`",
             f"`{source.name}`",

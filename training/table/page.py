@@ -1,11 +1,9 @@
 """The page as a whole."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 from serving.card import read_card
-from training import exercises, robustness, speed
+from training import exercises, measured, robustness, speed
 from training.table.catalogue import leaderboards, models_table
 from training.table.exercises import exercises_table
 from training.table.lower_precision import lower_precision
@@ -31,16 +29,12 @@ def write(models: Path) -> Path:
 def page(models: Path) -> str:
     """The text of models/README.md."""
     cards = [read_card(folder / "card.json") for folder in sorted(models.iterdir()) if (folder / "card.json").exists()]
-    speeds = _read(models / speed.FILE)
+    speeds = measured.read(models / speed.FILE)
     parts = [HEAD, models_table(cards, models, speeds), leaderboards([card for card in cards if not card.quantised])]
-    if quantised := [card for card in cards if card.quantised]:
-        parts.append(lower_precision(quantised, models, speeds))
-    if measured := _read(models / robustness.FILE):
-        parts.append(spoiled_and_doubtful(measured, [card for card in cards if card.dataset["name"] == robustness.DATASET]))
-    if measured := _read(models / exercises.FILE):
-        parts.append(exercises_table(measured, {card.name: card.validation for card in cards}))
+    if any(card.quantised for card in cards):
+        parts.append(lower_precision(cards, models, speeds))
+    if wrong := measured.read(models / robustness.FILE):
+        parts.append(spoiled_and_doubtful(wrong, [card for card in cards if card.dataset["name"] == robustness.DATASET]))
+    if trained := measured.read(models / exercises.FILE):
+        parts.append(exercises_table(trained, {card.name: card.validation for card in cards}))
     return "\n\n".join(part.strip() for part in parts) + "\n"
-
-
-def _read(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

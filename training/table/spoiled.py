@@ -4,7 +4,7 @@ import statistics
 from typing import Any
 
 from serving.card import Card
-from training import robustness
+from training import measured, robustness
 from training.corruptions import ANGLES, CORRUPTIONS
 from training.label_errors import DOUBTED
 from training.table.markdown import NOT_MEASURED, table
@@ -20,13 +20,12 @@ DOUBTFUL = """The test accuracy of each file, and without the {count} test pictu
 people agreed with (Northcutt et al. 2021; `training/label_errors.py` has their numbers)."""
 
 
-def spoiled_and_doubtful(measured: dict[str, Any], cards: list[Card]) -> str:
+def spoiled_and_doubtful(wrong: dict[str, Any], cards: list[Card]) -> str:
     """What is wrong of spoiled pictures and of doubtful labels, each model's file beside the others."""
-    told = {card.name: measured["models"].get(card.name) for card in cards}
-    models = {card.name: one for card in cards if (one := told[card.name]) and one["onnx_sha256"] == card.onnx_sha256}
+    models = {card.name: one for card in cards if (one := measured.of_file(card, wrong))}
     missing = [card.name for card in cards if card.name not in models]
-    total, turned = measured["pictures"], [robustness.spoiled_name(angle) for angle in ANGLES]
-    versions = ", ".join(f"{name} {version}" for name, version in measured["versions"].items())
+    total, turned = wrong["pictures"], [robustness.spoiled_name(angle) for angle in ANGLES]
+    versions = ", ".join(f"{name} {version}" for name, version in wrong["versions"].items())
     parts = [
         f"## Corrupted and turned pictures\n\n{ROBUSTNESS.format(total=total)} {versions} (`digits-train robustness`).",
         "By the network alone, which is shown the corrupted 28x28 as it is (the paper's figure):",
