@@ -30,11 +30,11 @@ def few(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> data.Images:
     own = data.load("MNIST", "train")[slice(COUNT)]
     monkeypatch.setenv("DIGITS_DATA", str(data.root()))
     monkeypatch.setattr(Path, "home", lambda: tmp_path)
-    monkeypatch.setattr(copies, "load", lambda _progress=None: own)
-    monkeypatch.setattr(copies, "epoch", lambda images: images)
+    monkeypatch.setattr(copies, "load", lambda _dataset, _progress=None: own)
+    monkeypatch.setattr(copies, "epoch", lambda _dataset, images: images)
     monkeypatch.setattr(uploads, "kept_at", lambda: Path("uploads.npz"))  # it looks through all fonts
-    recipe = replace(teaching.TEACHERS["teacher_wide"], network=small, batch=32, threads=1)
-    monkeypatch.setattr(teaching, "TEACHERS", {"one": recipe, "two": recipe})
+    recipe = replace(teaching.TEACHERS["MNIST"]["teacher_wide"], network=small, batch=32, threads=1)
+    monkeypatch.setattr(teaching, "TEACHERS", {"MNIST": {"one": recipe, "two": recipe}})
     return own
 
 
@@ -43,7 +43,7 @@ def small() -> Champion:
 
 
 def student() -> Recipe:
-    return replace(teaching.TEACHERS["one"], pictures="taught", epochs=1)
+    return replace(teaching.TEACHERS["MNIST"]["one"], pictures="taught", epochs=1)
 
 
 def teach(folder: Path) -> Any:
@@ -62,7 +62,7 @@ def test_the_answers_are_the_mean_of_all_teachers_and_belong_to_their_pictures(f
     assert f"what 4 teachers answer to {COUNT} pictures" in " ".join(told.output.split())
     given = runs.load_images(student(), 0, CPU).training
     said = []
-    for name, recipe in teaching.TEACHERS.items():
+    for name, recipe in teaching.TEACHERS["MNIST"].items():
         for seed in range(teaching.SEEDS):
             checkpoint = runs.locate(name, seed, tmp_path / "runs").checkpoint
             teacher = runs.load_model(checkpoint, name, recipe, 1.0)
@@ -78,32 +78,32 @@ def test_the_answers_are_the_mean_of_all_teachers_and_belong_to_their_pictures(f
 @pytest.mark.usefixtures("few")
 def test_taught_again_nothing_is_done_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert teach(tmp_path / "runs").exit_code == 0
-    teaching.answers_path().unlink()
+    teaching.answers_path("MNIST").unlink()
     monkeypatch.setattr(teaching, "answers_of", None)
     again = teach(tmp_path / "runs")
     assert again.exit_code == 0, again.output
     assert again.output.count("already finished") == 4
-    assert teaching.answers_path().exists()
+    assert teaching.answers_path("MNIST").exists()
 
 
 @pytest.mark.usefixtures("few")
 def test_teachers_of_other_pictures_do_not_answer_to_these(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert teach(tmp_path / "runs").exit_code == 0
-    monkeypatch.setattr(copies, "key", lambda: "others")
+    monkeypatch.setattr(copies, "key", lambda _dataset: "others")
     told = teach(tmp_path / "runs")
     assert told.exit_code == 3
     assert "is of another training" in " ".join(told.output.split())
-    assert not teaching.answers_path().exists()
+    assert not teaching.answers_path("MNIST").exists()
 
 
 @pytest.mark.usefixtures("few")
 def test_who_learned_other_answers_is_another_student() -> None:
     even = np.full((COUNT, 11), 1 / 11, np.float16)
-    teaching.keep_answers([even])
+    teaching.keep_answers("MNIST", [even])
     before = origin(student())
     assert origin(student()) == before
     even[0, :2] += 0.01, -0.01
-    teaching.keep_answers([even])
+    teaching.keep_answers("MNIST", [even])
     assert origin(student()) != before
 
 
@@ -121,16 +121,16 @@ def test_a_student_learns_the_answers_and_not_the_labels(few: data.Images) -> No
 def test_copies_keep_their_labels_and_their_order() -> None:
     own = data.load("MNIST", "train")[slice(40)]
     told: list[float] = []
-    made = copies.make(own, told.append)
-    rounds = copies.DEFORMED + copies.WORN
+    changes = copies.PLANS["MNIST"].changes
+    made = copies.make(own, changes, told.append)
+    rounds = len(changes)
     assert made.pictures.shape == (40 * rounds, 28, 28)
     assert torch.equal(made.labels, own.labels.repeat(rounds))
     assert told == sorted(told)
     assert told[-1] == 1.0
-    deformed, worn = made.pictures[: 40 * copies.DEFORMED].float(), made.pictures[40 * copies.DEFORMED :].float()
-    tinted = [float((part[:, 0].mean(1) > 20).float().mean()) for part in (deformed, worn)]
-    assert tinted[0] < 0.01
-    assert tinted[1] > 0.2
+    tinted = [float((part[:, 0].mean(1) > 20).float().mean()) for part in made.pictures.float().split(40)]
+    assert max(tinted[:-2]) < 0.05
+    assert min(tinted[-2:]) > 0.2
 
 
 def test_an_epoch_goes_through_all_and_through_uploads_twice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -139,19 +139,19 @@ def test_an_epoch_goes_through_all_and_through_uploads_twice(monkeypatch: pytest
     monkeypatch.setattr(Path, "home", lambda: tmp_path)
     monkeypatch.setattr(data, "VALIDATION_START", 30)
     monkeypatch.setattr(uploads, "load", lambda **_progress: own[slice(7)])
-    once, made = copies.load(), 30 * (copies.DEFORMED + copies.WORN)
+    once, made = copies.load("MNIST"), 30 * len(copies.PLANS["MNIST"].changes)
     assert torch.equal(once.pictures[:7], own.pictures[:7])
     assert len(once) == 7 + made
-    epoch = copies.epoch(replace(once, answers=torch.arange(len(once))[:, None]))
+    epoch = copies.epoch("MNIST", replace(once, answers=torch.arange(len(once))[:, None]))
     assert epoch.answers is not None
     assert epoch.answers.flatten().tolist() == [*range(7), *range(7 + made)]
     assert torch.equal(epoch.pictures, once.pictures[epoch.answers.flatten()])
     monkeypatch.setattr(copies, "make", None)
-    assert torch.equal(copies.load().pictures, once.pictures), "what was made is kept"
+    assert torch.equal(copies.load("MNIST").pictures, once.pictures), "what was made is kept"
 
 
 def test_answers_are_named_for_the_pictures_they_are_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = teaching.answers_path()
-    assert before == teaching.answers_path()
+    before = teaching.answers_path("MNIST")
+    assert before == teaching.answers_path("MNIST")
     monkeypatch.setattr(uploads, "kept_at", lambda: Path("others.npz"))
-    assert teaching.answers_path() != before
+    assert teaching.answers_path("MNIST") != before
