@@ -58,7 +58,7 @@ OURS: dict[str, Any] = {
     "threads": 2,
 }
 DIGITS: dict[str, Any] = OURS | {"head": Rejecting}
-CLOTHES: dict[str, Any] = OURS | {"dataset": "FashionMNIST", "reading": "plain"}
+CLOTHES: dict[str, Any] = OURS | {"dataset": "FashionMNIST", "reading": "plain", "batch": 512}
 
 RECIPES: dict[str, Recipe] = {
     "single_neuron": Recipe(
@@ -176,5 +176,5 @@ RECIPES: dict[str, Recipe] = {
         augmented=AUGMENTED_COPIES,
         epochs=5,
     ),
-    "fashion_champion": Recipe(**CLOTHES, network=FashionChampion, pictures="taught", epochs=2),
+    "fashion_champion": Recipe(**CLOTHES, network=FashionChampion, pictures="taught", epochs=4),
 }

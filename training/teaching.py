@@ -33,7 +33,7 @@ COMMON: dict[str, Any] = {
     "loss": "cross-entropy",  # smoothed labels would hide from a student what digits resemble (Müller et al. 2019)
 }
 OF_DIGITS: dict[str, Any] = DIGITS | COMMON | {"epochs": 2}
-OF_CLOTHES: dict[str, Any] = CLOTHES | COMMON | {"epochs": 6, "batch": 512}
+OF_CLOTHES: dict[str, Any] = CLOTHES | COMMON | {"epochs": 4}
 
 TEACHERS: dict[DatasetName, dict[str, Recipe]] = {
     "MNIST": {
@@ -41,8 +41,8 @@ TEACHERS: dict[DatasetName, dict[str, Recipe]] = {
         "teacher_wide": Recipe(**OF_DIGITS, network=partial(Champion, (48, 96, 160, 160), 128, 0.3)),
     },
     "FashionMNIST": {
-        "fashion_teacher_fine": Recipe(**OF_CLOTHES, network=partial(FashionChampion, (64, 128, 192), 0.3, fine=True)),
-        "fashion_teacher_wide": Recipe(**OF_CLOTHES, network=partial(FashionChampion, (48, 128, 224), 0.3)),
+        "fashion_teacher_fine": Recipe(**OF_CLOTHES, network=partial(FashionChampion, (64, 128, 192), 0.3)),
+        "fashion_teacher_wide": Recipe(**OF_CLOTHES, network=partial(FashionChampion, (48, 128, 224), 0.3, coarse=True)),
     },
 }
 """The larger networks, which are no models: trained with seed 0 and SEEDS - 1 more, and asked together."""
