@@ -223,7 +223,7 @@ def test_a_model_that_is_not_there_is_a_difference(service: Started, models: Pat
     assert "not there" in result.output
     result = verify(service.url, "--models", tmp_path)
     assert result.exit_code == 1
-    assert "No model is both there (convnet, fashion_linear, reader) and here (mlp_128_64)" in result.stderr
+    assert "No model is both there (champion, convnet, fashion_linear) and here (mlp_128_64)" in result.stderr
     assert verify(service.url, "--models", models, "--model", "convnot").exit_code == 2
 
 
