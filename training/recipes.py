@@ -176,11 +176,5 @@ RECIPES: dict[str, Recipe] = {
         augmented=AUGMENTED_COPIES,
         epochs=5,
     ),
-    "fashion_champion": Recipe(
-        **CLOTHES,
-        network=FashionChampion,
-        pictures="taught",
-        augmented=("shear", "scale", "rotate", "translate"),
-        epochs=4,
-    ),
+    "fashion_champion": Recipe(**CLOTHES, network=FashionChampion, pictures="taught", epochs=4),
 }

@@ -1,4 +1,4 @@
-/** What there is to see in each network of the labs, in a sentence or two; a network without a note is shown without one. */
+/** What there is to see in each network, in a sentence or two; a network without a note is shown without one. */
 
 /** @type {Record<string, string>} */
 export const NOTES = {
@@ -20,7 +20,7 @@ export const NOTES = {
   fashion_mlp: "The first one with eight more neurons. Without a bend, more of them help little.",
   fashion_champion: "Our own: it looks at all pixels before it halves the picture, and four larger networks taught it.",
   fashion_tanh: "Two layers that bend, 512 and 256 neurons, trained ten times as long.",
-  champion: "Our own, and the one that answers: small, and taught by four larger networks. It has seen drawings, photos and things that are no digits, so it can say no.",
+  champion: "Our own, and the default: small, and taught by four larger networks. It has seen drawings, photos and things that are no digits, so it can say no.",
   champion_int8: "The network before, in whole numbers of eight bits: a quarter of the size, and hardly an answer differs.",
   reader: "The champion's forerunner, without teachers: trained on made-up drawings and photos as people send them, and on things that are no digits, so that it can say no.",
 };
