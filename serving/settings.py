@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from serving.reading import Limits
 
-DEFAULT_MODEL = "reader"
+DEFAULT_MODEL = "champion"
 """Answers where nobody names a model."""
 
 PREFIX = "DIGITS_"

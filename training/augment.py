@@ -1,4 +1,4 @@
-"""Digits as other hands write them and as bad copies show them: whole batches by tensor operations, on any device."""
+"""Digits as other hands write them and bad copies show them, clothes as they may lie: whole batches on any device."""
 
 from dataclasses import dataclass
 
@@ -20,6 +20,9 @@ PEN, MOST = 0.3, 0.7
 """Standard deviation of the pen's weight and the most there is: 1 moves every edge a pixel outwards, -1 inwards."""
 SOFT = 0.25
 """The most of a picture that is replaced by itself blurred over three pixels."""
+
+LEAN, FIT, LAID = 0.05, 0.06, 1.0
+"""Standard deviations of how a garment lies: of angle and shear, of the logarithm of either side's scale, and in pixels."""
 
 OFTEN = 0.3
 """How often a bad copy has each of its faults."""
@@ -70,7 +73,7 @@ def deform(pictures: Tensor, generator: Generator) -> Tensor:
     chance = Chance(generator, len(pictures), pictures.device)
     strength = chance.between(*STRENGTH)
     pull = chance.waves(5, channels=2).permute(0, 2, 3, 1) * (strength * (WAVE * 2 / SIDE))
-    drawn = _sampled(_floats(pictures), _matrices(chance.normal(6) * strength.view(-1, 1)), pull)
+    drawn = _sampled(_floats(pictures), _matrices(chance.normal(6) * strength.view(-1, 1), TURN, SHEAR, SCALE, SHIFT), pull)
     drawn = _with_pen(drawn, chance.normal(1, 1, 1) * PEN)
     blurred = functional.avg_pool2d(functional.avg_pool2d(drawn, 2, 1, 1), 2, 1)
     return _bytes(torch.lerp(drawn, blurred, chance.between(0, SOFT)))
@@ -93,6 +96,19 @@ def wear(pictures: Tensor, generator: Generator) -> Tensor:
     return _bytes(torch.where(chance.blocks(), 1 - ink, ink))
 
 
+def lay(clothes: Tensor, generator: Generator) -> Tensor:
+    """Each garment as it may lie as well: turned to the other side, a little askew, larger or smaller, partly covered.
+
+    clothes: (N, 28, 28) uint8, 0 is the ground. Returns the same.
+    """
+    chance = Chance(generator, len(clothes), clothes.device)
+    seen = _floats(clothes)
+    seen = torch.where(chance.between(0, 1) < 0.5, seen.flip(-1), seen)
+    still = torch.zeros(1, 1, 1, 2, device=clothes.device)
+    seen = _sampled(seen, _matrices(chance.normal(6), LEAN, LEAN, FIT, LAID), still)
+    return _bytes(torch.where(chance.blocks(), chance.between(0, 1), seen))  # random erasing (Zhong et al. 2020)
+
+
 def _floats(pictures: Tensor) -> Tensor:
     return pictures.unsqueeze(1).float().div_(255)
 
@@ -101,13 +117,16 @@ def _bytes(ink: Tensor) -> Tensor:
     return ink.squeeze(1).clamp(0, 1).mul_(255).round_().to(torch.uint8)
 
 
-def _matrices(normal: Tensor) -> Tensor:
-    """(N, 2, 3): the inverses of small turns, shears, changes of scale and shifts, from (N, 6) normal numbers."""
+def _matrices(normal: Tensor, turn: float, slant: float, scale: float, shift: float) -> Tensor:
+    """(N, 2, 3): the inverses of small turns, shears, changes of scale and shifts, from (N, 6) normal numbers.
+
+    turn, slant, scale, shift: their standard deviations.
+    """
     angle, shear, wide, high, right, down = normal.unbind(1)
-    cosine, sine = torch.cos(angle * TURN), torch.sin(angle * TURN)
-    wide, high, shear = torch.exp(wide * SCALE), torch.exp(high * SCALE), shear * SHEAR
-    across = torch.stack([cosine * wide, cosine * shear - sine * high, right * (SHIFT * 2 / SIDE)], 1)
-    along = torch.stack([sine * wide, sine * shear + cosine * high, down * (SHIFT * 2 / SIDE)], 1)
+    cosine, sine = torch.cos(angle * turn), torch.sin(angle * turn)
+    wide, high, shear = torch.exp(wide * scale), torch.exp(high * scale), shear * slant
+    across = torch.stack([cosine * wide, cosine * shear - sine * high, right * (shift * 2 / SIDE)], 1)
+    along = torch.stack([sine * wide, sine * shear + cosine * high, down * (shift * 2 / SIDE)], 1)
     return torch.stack([across, along], 1)
 
 

@@ -1,37 +1,60 @@
-"""What the champion and its teachers see: the own pictures, others made of them, and what is read of uploads."""
+"""What champions and their teachers see: own pictures, others made of them, and of digits what is read of uploads."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Generator, Tensor
 
 from training import augment, data, kept, uploads
-from training.data import Images
+from training.data import DatasetName, Images
 from training.uploads import Progress
 
-DEFORMED, WORN = 10, 2
-"""How often each of the data set's own 55,000 is there deformed, and deformed and worn."""
-READ = 2
-"""How often an epoch goes through those and what is read of uploads, which the own pictures are among."""
 AT_ONCE = 5_000
 """Pictures made at a time; the random numbers depend on it."""
 
+Change = Callable[[Tensor, Generator], Tensor]
+"""Pictures (N, 28, 28) uint8 and random numbers to the same pictures changed."""
 
-def load(progress: Progress = lambda _done: None) -> Images:
+
+def worn(pictures: Tensor, generator: Generator) -> Tensor:
+    """A bad copy of a digit of another hand."""
+    return augment.wear(augment.deform(pictures, generator), generator)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is made of a data set."""
+
+    changes: tuple[Change, ...]
+    """Each gives a copy of each of the data set's own 55,000."""
+    read: int
+    """How often an epoch goes through the own pictures, and what is read of uploads of them; through copies it goes once."""
+
+
+PLANS: dict[DatasetName, Plan] = {
+    "MNIST": Plan((augment.deform,) * 10 + (worn,) * 2, read=2),
+    "FashionMNIST": Plan((augment.lay,) * 20, read=1),
+}
+
+
+def load(dataset: DatasetName, progress: Progress = lambda _done: None) -> Images:
     """All pictures once, the same whatever the training's seed; those that are made are kept.
 
     progress: is told where some have to be made. Raises data.DataFault.
     """
-    read = uploads.load(progress=progress)
-    own = data.load("MNIST", "train")[slice(data.VALIDATION_START)]
-    return _joined([read, kept.images(_kept_at(), lambda: make(own, progress))])
+    own = data.load(dataset, "train")[slice(data.VALIDATION_START)]
+    read = uploads.load(progress=progress) if dataset == "MNIST" else own
+    made = kept.images(_kept_at(dataset), lambda: make(own, PLANS[dataset].changes, progress))
+    return _joined([read, made])
 
 
-def epoch(images: Images) -> Images:
+def epoch(dataset: DatasetName, images: Images) -> Images:
     """What an epoch goes through, of `load`'s pictures, with answers or without."""
-    read = images[slice(-(DEFORMED + WORN) * data.VALIDATION_START)]
-    return _joined([*[read] * (READ - 1), images])
+    plan = PLANS[dataset]
+    read = images[slice(-len(plan.changes) * data.VALIDATION_START)]
+    return _joined([*[read] * (plan.read - 1), images])
 
 
 def _joined(parts: list[Images]) -> Images:
@@ -43,27 +66,26 @@ def _joined(parts: list[Images]) -> Images:
     )
 
 
-def key() -> str:
+def key(dataset: DatasetName) -> str:
     """What names these pictures: the code that makes them, and what it makes them with."""
-    return kept.fingerprint([], _kept_at().name, uploads.kept_at().name)
+    return kept.fingerprint([], _kept_at(dataset).name, *([uploads.kept_at().name] if dataset == "MNIST" else []))
 
 
-def _kept_at() -> Path:
-    return kept.place(f"copies-{kept.fingerprint([Path(__file__), Path(augment.__file__)])}")
+def _kept_at(dataset: DatasetName) -> Path:
+    return kept.place(f"copies-{dataset}-{kept.fingerprint([Path(__file__), Path(augment.__file__)])}")
 
 
-def make(own: Images, progress: Progress) -> Images:
-    """DEFORMED and WORN pictures of each own one, in that order."""
-    total, made = DEFORMED + WORN, []
+def make(own: Images, changes: tuple[Change, ...], progress: Progress) -> Images:
+    """A picture of each own one by each change, in that order."""
+    made: list[Tensor] = []
     progress(0.0)
-    for round_ in range(total):
-        made.append(torch.cat(list(_round(own.pictures, round_))))
-        progress((round_ + 1) / total)
-    return Images(torch.cat(made), own.labels.repeat(total))
+    for round_, change in enumerate(changes):
+        made.append(torch.cat(list(_round(own.pictures, round_, change))))
+        progress((round_ + 1) / len(changes))
+    return Images(torch.cat(made), own.labels.repeat(len(changes)))
 
 
-def _round(pictures: Tensor, round_: int) -> Iterator[Tensor]:
+def _round(pictures: Tensor, round_: int, change: Change) -> Iterator[Tensor]:
     generator = Generator().manual_seed(round_)
     for some in pictures.split(AT_ONCE):  # type: ignore[no-untyped-call]
-        deformed = augment.deform(some, generator)
-        yield augment.wear(deformed, generator) if round_ >= DEFORMED else deformed
+        yield change(some, generator)

@@ -27,6 +27,6 @@ def _pictures(recipe: Recipe) -> str:
         case "uploads":
             return uploads.kept_at().name
         case "copies":
-            return copies.key()
+            return copies.key(recipe.dataset)
         case "taught":
-            return teaching.answers_key()
+            return teaching.answers_key(recipe.dataset)

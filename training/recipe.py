@@ -52,13 +52,11 @@ def rate_at(schedule: Schedule, progress: float) -> float:
     return (1 + math.cos(math.pi * min((progress - WARM_UP) / (1 - WARM_UP), 1.0))) / 2
 
 
-MADE: dict[Pictures, str] = {
-    "own": "",
-    "uploads": " and of what is read of uploads made of them",
-    "copies": ", of deformed and worn copies and of what is read of uploads made of them",
-    "taught": ", of deformed and worn copies and of what is read of uploads made of them, as larger networks answer",
+MADE: dict[DatasetName, str] = {
+    "MNIST": ", of deformed and worn copies and of what is read of uploads made of them",
+    "FashionMNIST": " and of copies that are turned, moved, sized anew and covered",
 }
-"""What a network is trained on beside images of the data set."""
+"""What `training.copies` adds to the images of a data set."""
 
 LossName = Literal["cross-entropy", "smoothed cross-entropy", "squared error", "negative log-likelihood"]
 LOSSES: dict[LossName, Loss] = {
@@ -173,7 +171,8 @@ class Recipe:
 
     def _drawn(self) -> str:
         if self.pictures != "own":
-            return f" of {self.images:,} images{MADE[self.pictures]}"
+            made = " and of what is read of uploads made of them" if self.pictures == "uploads" else MADE[self.dataset]
+            return f" of {self.images:,} images{made}{', as larger networks answer' if self.pictures == 'taught' else ''}"
         if self.draw == "first":
             return f" of the first {self.images:,} images"
         return f" of {self.images:,} images" if self.images < VALIDATION_START else ""

@@ -8,6 +8,7 @@ from torch import nn
 from training.model import NearestDigit, Rejecting
 from training.networks import lab_a, lab_b, lab_c, lab_d, lab_e
 from training.networks.champion import Champion
+from training.networks.fashion_champion import FashionChampion
 from training.networks.perceptron import Perceptron
 from training.networks.reader import Reader
 from training.recipe import Adam, Kind, Part, Recipe, Sgd
@@ -49,7 +50,6 @@ AUGMENTED_COPIES: tuple[Kind, ...] = (*AUGMENTED_UPLOADS, "stripe", "canny edges
 
 OURS: dict[str, Any] = {
     "lab": "none",
-    "head": Rejecting,
     "images": 55_000,
     "optimiser": Adam(0.004, decay=0.01),
     "schedule": "one-cycle",
@@ -57,6 +57,8 @@ OURS: dict[str, Any] = {
     "precision": "bf16",
     "threads": 2,
 }
+DIGITS: dict[str, Any] = OURS | {"head": Rejecting}
+CLOTHES: dict[str, Any] = OURS | {"dataset": "FashionMNIST", "reading": "plain", "batch": 512}
 
 RECIPES: dict[str, Recipe] = {
     "single_neuron": Recipe(
@@ -160,7 +162,7 @@ RECIPES: dict[str, Recipe] = {
         network=partial(Perceptron, (512, 256), nn.Tanh),
     ),
     "reader": Recipe(
-        **OURS,
+        **DIGITS,
         network=Reader,
         pictures="uploads",
         augmented=AUGMENTED_UPLOADS,
@@ -168,10 +170,11 @@ RECIPES: dict[str, Recipe] = {
         epochs=10,
     ),
     "champion": Recipe(
-        **OURS,
+        **DIGITS,
         network=Champion,
         pictures="taught",
         augmented=AUGMENTED_COPIES,
         epochs=5,
     ),
+    "fashion_champion": Recipe(**CLOTHES, network=FashionChampion, pictures="taught", epochs=4),
 }

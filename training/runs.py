@@ -117,9 +117,9 @@ def load_images(recipe: Recipe, seed: int, where: torch.device, progress: upload
         case "uploads":
             part = uploads.load(progress=progress)
         case "copies":
-            part = copies.epoch(copies.load(progress))
+            part = copies.epoch(recipe.dataset, copies.load(recipe.dataset, progress))
         case "taught":
-            part = teaching.load(progress)
+            part = teaching.load(recipe.dataset, progress)
     curves = {one.name: data.load(recipe.dataset, one.split)[slice(one.first, one.last)] for one in recipe.curves}
     return Splits(
         part.to(where),

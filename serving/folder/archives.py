@@ -53,7 +53,7 @@ def _zip_members(path: str, chosen: Chosen) -> Iterator[Item]:
                 one.flag_bits,
             )
             for one in archive.infolist()
-            if not one.is_dir() and _is_wanted(one.filename, chosen)
+            if not one.filename.endswith("/") and _is_wanted(one.filename, chosen)
         ]  # fmt: skip
     yield from sorted(found, key=lambda one: (one.name, one.offset))
 

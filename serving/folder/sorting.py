@@ -102,8 +102,9 @@ def _common(sources: Iterable[str]) -> str:
 
 
 def _harmless(path: str) -> list[str]:
-    """The parts of a path that lead down: an archive may say ../../etc."""
-    return ["_" if part == ".." else part for part in path.split("/") if part not in {"", "."}] or ["_"]
+    """The parts of a path that lead down: an archive may say ../../etc., or give a file no name."""
+    parts = ["_" if part == ".." else part for part in path.split("/") if part not in {"", "."}]
+    return [*parts, "_"] if not parts or path.endswith("/") else parts
 
 
 def _miss(done: Sorted, source: str, path: str, how: How) -> None:

@@ -1,4 +1,4 @@
-/** What there is to see in each network of the labs, in a sentence or two; a network without a note is shown without one. */
+/** What there is to see in each network, in a sentence or two; a network without a note is shown without one. */
 
 /** @type {Record<string, string>} */
 export const NOTES = {
@@ -18,8 +18,9 @@ export const NOTES = {
   fashion_linear: "Two layers with nothing that bends between them can do no more than one.",
   fashion_sigmoid: "Its outputs are squeezed between 0 and 1 before they are compared, so none gets far ahead.",
   fashion_mlp: "The first one with eight more neurons. Without a bend, more of them help little.",
+  fashion_champion: "Our own: it looks at all pixels before it halves the picture, and four larger networks taught it.",
   fashion_tanh: "Two layers that bend, 512 and 256 neurons, trained ten times as long.",
-  champion: "Our own, taught by four larger networks what they answer to drawings, photos and things that are no digits. It can say no.",
+  champion: "Our own, and the default: small, and taught by four larger networks. It has seen drawings, photos and things that are no digits, so it can say no.",
   champion_int8: "The network before, in whole numbers of eight bits: a quarter of the size, and hardly an answer differs.",
-  reader: "Our own: trained on made-up drawings and photos as people send them, and on things that are no digits, so that it can say no.",
+  reader: "The champion's forerunner, without teachers: trained on made-up drawings and photos as people send them, and on things that are no digits, so that it can say no.",
 };

@@ -351,6 +351,12 @@ def test_a_zip_archive_whose_names_cannot_be_read_has_one_row(digits: list[bytes
     assert found(str(path), model) == [("", "not_an_image")]
 
 
+def test_a_file_without_a_name_has_its_row_too(digits: list[bytes], model: Model, tmp_path: Path) -> None:
+    path = Path(zipped(tmp_path / "a.zip", {"x.png": digits[1], "y.png": digits[2]}))
+    path.write_bytes(path.read_bytes().replace(b"x.png", b"\0.png"))  # names end there
+    assert found(str(path), model) == [("", "1"), ("y.png", "2")]
+
+
 @pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz", "tar.bz2", "tar.xz"])
 def test_whatever_is_done_to_an_archives_bytes_it_has_rows_and_no_exception(
     kind: str, files: Members, model: Model, tmp_path: Path

@@ -247,20 +247,26 @@ def test_what_is_in_archives_is_copied_and_never_led_out_of_the_folder(
                 Path(member).write_bytes(name.encode() + member.encode())
                 tar.add(member)
                 Path(member).unlink()
+    with zipfile.ZipFile("c.zip", "w") as archive:
+        archive.writestr("x.png", b"nameless")
+        archive.writestr("y.png", b"named")
+    Path("c.zip").write_bytes(Path("c.zip").read_bytes().replace(b"x.png", b"\0.png"))
     rows = [
         row("a.zip/../../1.png", 1), row("a.zip/x/1.png", 1), row("a.zip/x/1.png", 1), row("b.tar/2.png", 2),
         row("b.tar/3.png", None, "rejected"), row("b.tar.gz/2.png", 2), row("b.tar.gz/3.png", 3), row("b.tar.gz/4.png", 4),
+        row("c.zip/", 5), row("c.zip/y.png", 5),
     ]  # fmt: skip
-    assert place(rows, "no").left == 8, "nothing is moved out of an archive"
+    assert place(rows, "no").left == 10, "nothing is moved out of an archive"
     done = place(rows, "out", "copied")
     assert files(tmp_path / "out") == {
         "1/a.zip/_/_/1.png": b"out", "1/a.zip/x/1.png": b"one", "1/a.zip/x/1-2.png": b"another one",
         "2/b.tar/2.png": b"b.tar2.png", "rejected/b.tar/3.png": b"b.tar3.png",
         "2/b.tar.gz/2.png": b"b.tar.gz2.png", "3/b.tar.gz/3.png": b"b.tar.gz3.png",
+        "5/c.zip/_": b"nameless", "5/c.zip/y.png": b"named",
     }  # fmt: skip
-    assert (done.placed, done.left_names) == (7, ["b.tar.gz/4.png"])
+    assert (done.placed, done.left_names, done.failed) == (9, ["b.tar.gz/4.png"], 0)
     assert place(rows, "out", "copied").placed == 0
-    assert len(files(tmp_path / "out")) == 7
+    assert len(files(tmp_path / "out")) == 9
 
 
 def test_what_a_url_names_is_copied(tmp_path: Path) -> None:

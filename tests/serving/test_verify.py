@@ -17,9 +17,10 @@ from typer.testing import CliRunner, Result
 from serving.cli import app
 from serving.remote.golden import broken, golden
 from serving.remote.verify import REFUSED, TOGETHER
+from serving.settings import DEFAULT_MODEL
 
 MODELS = Path(__file__).parents[2] / "models"
-CHOSEN = ("convnet", "reader", "fashion_linear")
+CHOSEN = ("convnet", DEFAULT_MODEL, "fashion_linear")
 
 
 @pytest.fixture(scope="module")
@@ -222,7 +223,7 @@ def test_a_model_that_is_not_there_is_a_difference(service: Started, models: Pat
     assert "not there" in result.output
     result = verify(service.url, "--models", tmp_path)
     assert result.exit_code == 1
-    assert "No model is both there (convnet, fashion_linear, reader) and here (mlp_128_64)" in result.stderr
+    assert "No model is both there (champion, convnet, fashion_linear) and here (mlp_128_64)" in result.stderr
     assert verify(service.url, "--models", models, "--model", "convnot").exit_code == 2
 
 
@@ -256,14 +257,14 @@ def test_the_golden_pictures_are_everything_that_is_answered(models: Path) -> No
     from serving.outcome import Prediction, Rejection, status
     from serving.reading import Limits, Reason
 
-    reader = load_model(models / "reader")
-    outcomes = dict(zip(golden(), classify(golden().values(), reader, Limits()), strict=True))
+    model = load_model(models / DEFAULT_MODEL)
+    outcomes = dict(zip(golden(), classify(golden().values(), model, Limits()), strict=True))
     for name, outcome in outcomes.items():
         if name.startswith("digit "):
             assert isinstance(outcome, Prediction), name
             assert (outcome.status, outcome.digit) == ("digit", int(name[6])), name
     assert {status(outcome) for outcome in outcomes.values()} >= {"digit", "not_a_digit", "blank"}
-    refused = classify(broken().values(), reader, Limits())
+    refused = classify(broken().values(), model, Limits())
     assert all(isinstance(outcome, Rejection) for outcome in refused)
     reasons = {outcome.reason for outcome in refused if isinstance(outcome, Rejection)}
     assert reasons == set(Reason) - {Reason.UNREADABLE, Reason.CRASHED, Reason.TOO_MANY_FRAMES}

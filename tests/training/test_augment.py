@@ -29,7 +29,7 @@ def centres(pictures: Tensor) -> Tensor:
     return torch.stack([(mass.sum(2) * place).sum(1), (mass.sum(1) * place).sum(1)], 1) / mass.sum((1, 2))[:, None]
 
 
-@pytest.mark.parametrize("change", [augment.deform, augment.wear])
+@pytest.mark.parametrize("change", [augment.deform, augment.wear, augment.lay])
 def test_a_seed_gives_the_same_pictures_again_and_another_seed_others(change: CHANGE, pictures: Tensor) -> None:
     first, second, other = (change(pictures, seeded(number)) for number in (0, 0, 1))
     assert first.shape == pictures.shape
@@ -70,3 +70,13 @@ def test_a_block_is_upright_and_lies_on_some_pictures(pictures: Tensor) -> None:
     assert blocks.any((1, 2)).float().mean() == pytest.approx(augment.OFTEN, abs=0.1)
     for block in blocks[blocks.any((1, 2))]:
         assert block.sum() == block.any(0).sum() * block.any(1).sum()
+
+
+def test_a_garment_is_turned_to_the_other_side_half_of_the_time_and_stays_where_it_is() -> None:
+    clothes = data.load("FashionMNIST", "train").pictures[:400]
+    laid = augment.lay(clothes, seeded())
+    pairs = [torch.stack([laid.flatten(1), one.flatten(1)], 1).float() for one in (clothes, clothes.flip(-1))]
+    as_it_was, turned = (torch.stack([torch.corrcoef(pair)[0, 1] for pair in some]) for some in pairs)
+    assert (turned > as_it_was).float().mean() == pytest.approx(0.5, abs=0.1)
+    assert torch.maximum(as_it_was, turned).median() > 0.7
+    assert (centres(laid) - centres(clothes)).abs().mean() < 2
