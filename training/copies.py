@@ -29,13 +29,15 @@ class Plan:
 
     changes: tuple[Change, ...]
     """Each gives a copy of each of the data set's own 55,000."""
+    has_uploads: bool
+    """Whether what is read of uploads made of them is there, too."""
     read: int
     """How often an epoch goes through the own pictures, and what is read of uploads of them; through copies it goes once."""
 
 
 PLANS: dict[DatasetName, Plan] = {
-    "MNIST": Plan((augment.deform,) * 10 + (worn,) * 2, read=2),
-    "FashionMNIST": Plan((augment.lay,) * 20, read=1),
+    "MNIST": Plan((augment.deform,) * 10 + (worn,) * 2, has_uploads=True, read=2),
+    "FashionMNIST": Plan((augment.lay,) * 20, has_uploads=False, read=1),
 }
 
 
@@ -44,9 +46,9 @@ def load(dataset: DatasetName, progress: Progress = lambda _done: None) -> Image
 
     progress: is told where some have to be made. Raises data.DataFault.
     """
-    own = data.load(dataset, "train")[slice(data.VALIDATION_START)]
-    read = uploads.load(progress=progress) if dataset == "MNIST" else own
-    made = kept.images(_kept_at(dataset), lambda: make(own, PLANS[dataset].changes, progress))
+    plan, own = PLANS[dataset], data.load(dataset, "train")[slice(data.VALIDATION_START)]
+    read = uploads.load(progress=progress) if plan.has_uploads else own
+    made = kept.images(_kept_at(dataset), lambda: make(own, plan.changes, progress))
     return _joined([read, made])
 
 
@@ -68,7 +70,7 @@ def _joined(parts: list[Images]) -> Images:
 
 def key(dataset: DatasetName) -> str:
     """What names these pictures: the code that makes them, and what it makes them with."""
-    return kept.fingerprint([], _kept_at(dataset).name, *([uploads.kept_at().name] if dataset == "MNIST" else []))
+    return kept.fingerprint([], _kept_at(dataset).name, uploads.kept_at().name if PLANS[dataset].has_uploads else "")
 
 
 def _kept_at(dataset: DatasetName) -> Path:

@@ -19,7 +19,7 @@ import onnx.numpy_helper
 from serving.card import Card, read_card
 from serving.evaluation.figures import Accuracy, calibration_error
 from serving.runtime import OUTPUTS, Outputs, Pictures, Session
-from training import data, export, fit, promise, prove, runs, uploads
+from training import copies, data, export, fit, promise, prove, runs, uploads
 from training.evaluate import Labels, Scores, accuracies, accuracy
 from training.quantisation import qdq
 from training.quantisation.exact import AT_ONCE, Exact, Graph
@@ -131,7 +131,7 @@ def _make(
 def calibration_of(recipe: Recipe) -> Pictures:
     """A little of what the recipe trains on, as it is and as it is read of uploads, the same each time."""
     own: Pictures = data.training_part(data.load(recipe.dataset, "train"), CALIBRATION, seed=0).pictures.numpy()
-    if recipe.pictures == "own" or recipe.dataset != "MNIST":  # uploads are made of digits
+    if recipe.pictures == "own" or not copies.PLANS[recipe.dataset].has_uploads:
         return own
     made: Pictures = uploads.load(UPLOADS)[slice(data.VALIDATION_START, None)].pictures.numpy()
     return np.concatenate([own, made])
